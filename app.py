@@ -1,0 +1,31 @@
+"""Explore: one input, what every model selected of it and said from that alone, Captum beside it on the same budget."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from rekd.ui.cards import budget, cards
+from rekd.ui.frame import frame
+from rekd.ui.panels import panels, table
+from rekd.ui.picker import pick
+
+
+def explore() -> None:
+    """Draw the page from top to bottom; what takes long comes last, into places that already stand."""
+    desk = frame("Explore")
+    if desk is None:
+        return
+    st.title("What did each model read?", anchor=False)
+    subject = pick(desk)
+    if subject is None:
+        return
+    drawn = cards(desk, subject)
+    if drawn is None:
+        return
+    found, drawing = drawn
+    k, whose = budget(desk, found)
+    methods = panels(desk, drawing, k, whose)
+    table(desk, drawing, found, methods, k)
+
+
+explore()

@@ -1,0 +1,151 @@
+"""The command line: python -m rekd train | evaluate | explain | bench."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+
+from rekd.config import PRESETS, RECIPES, TrainConfig
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; errors that a person can mend are printed as a sentence, exit code 2."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments) or 0
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    except (ValueError, RuntimeError, OSError) as error:
+        print(f"rekd {arguments.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m rekd", description="Train, evaluate and explain rationale models.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for add in (_add_train, _add_evaluate, _add_explain):
+        add(commands)
+    return parser
+
+
+def _add_train(commands) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train one model",
+        description="Train one model. Settings come from the recipe, or from the preset, and then from the options given.",
+    )
+    parser.add_argument("--recipe", choices=RECIPES, help="the settings that a shipped checkpoint was trained with")
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with the run in this folder")
+    parser.add_argument("--out", type=Path, metavar="RUN", help="the run's folder (default: runs/<task>-<kind>-<time>)")
+    parser.add_argument("--epochs", type=float, help="in place of --steps: passes over the training split")
+    parser.add_argument("--cpu", action="store_true", help="don't use a GPU")
+    for field in dataclasses.fields(TrainConfig):
+        _add_field(parser, field)
+    parser.set_defaults(run=_train)
+
+
+def _add_field(parser: argparse.ArgumentParser, field: dataclasses.Field) -> None:
+    kind = typing.get_type_hints(TrainConfig)[field.name]
+    name = "--" + field.name.replace("_", "-")
+    default = "" if field.default is dataclasses.MISSING else f"default {field.default!r}"
+    options = {"default": argparse.SUPPRESS, "dest": field.name}
+    if kind is bool:
+        parser.add_argument(name, action=argparse.BooleanOptionalAction, help=default, **options)
+    elif kind in (int, float, str):
+        choices = tuple(PRESETS) if field.name == "preset" else None
+        parser.add_argument(name, type=kind, choices=choices, help=default, **options)
+    else:
+        parser.add_argument(name, type=json.loads, help="as JSON, such as '{\"layers\": [0, 5]}'", **options)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from rekd.training.fit import fit, read_config, start
+
+    if arguments.resume:
+        run, config = arguments.resume, read_config(arguments.resume)
+    else:
+        config = _train_config(arguments)
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        run = arguments.out or Path("runs") / f"{config.task}-{config.kind}-{stamp}"
+        config = start(config, run)
+    info = fit(config, run, cpu=arguments.cpu)
+    print(f"Checkpoint: {info.folder}\nEvaluate it: python -m rekd evaluate {info.folder}")
+    return 0
+
+
+def _train_config(arguments: argparse.Namespace) -> TrainConfig:
+    from rekd.training.setup import from_recipe
+
+    names = {field.name for field in dataclasses.fields(TrainConfig)}
+    values = {name: value for name, value in vars(arguments).items() if name in names}
+    if arguments.recipe:
+        config = from_recipe(arguments.recipe, **values)
+    elif missing := sorted({"task", "kind"} - set(values)):
+        raise ValueError(f"--{' and --'.join(missing)} must be given where no --recipe is")
+    else:
+        config = TrainConfig.from_preset(values.pop("preset", "default"), **values)
+    if arguments.epochs:
+        from rekd.data import load_split
+
+        size = len(load_split(config.task, "train"))
+        config = dataclasses.replace(config, steps=max(1, round(arguments.epochs * size / config.batch_size)))
+    return config
+
+
+def _add_evaluate(commands) -> None:
+    parser = commands.add_parser("evaluate", help="measure checkpoints on a split: accuracy, rates, control, leaks")
+    parser.add_argument("checkpoint", nargs="+", help="name, folder or Hub id")
+    parser.add_argument("--task", help="data set to read (default: the checkpoint's own; labels must agree)")
+    parser.add_argument("--split", default="test", choices=("dev", "test"))
+    parser.add_argument("--limit", type=int, help="the first n of a seeded shuffle of the split, for a quick look")
+    parser.add_argument("--draws", type=int, default=10, help="sampled masks an example")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON too")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write one Parquet row an example")
+    parser.add_argument("--rule", default="top-k", help="mask rule of the Parquet rows")
+    parser.add_argument("--device", help="cuda, mps or cpu (default: the best here)")
+    parser.set_defaults(run=_evaluate)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from rekd.training.report import evaluate_checkpoint, report_lines
+
+    reports = {}
+    for source in arguments.checkpoint:
+        report = evaluate_checkpoint(source, arguments)
+        reports[report["checkpoint"]] = report
+        print("\n".join(report_lines(report)))
+    if arguments.json:
+        from rekd.checkpoints import write_json
+
+        write_json(arguments.json, reports)
+    return 0
+
+
+def _add_explain(commands) -> None:
+    parser = commands.add_parser("explain", help="show one rationale in the terminal")
+    parser.add_argument("--task", help="task of the models, where --model names none")
+    parser.add_argument("--model", action="append", help="checkpoint: name, folder or Hub id; several may be given")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--text", help="a text to read")
+    what.add_argument("--image", type=Path, help="an image file to read")
+    parser.add_argument("--rule", default="calibrated", help="threshold, calibrated, top-k or sampled")
+    parser.add_argument("--seed", type=int, default=0, help="for sampled masks")
+    parser.set_defaults(run=_explain)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from rekd.explanations.terminal import explain_lines
+
+    for lines in explain_lines(arguments):
+        print(lines)
+    return 0
+
+

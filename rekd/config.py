@@ -1,0 +1,331 @@
+"""Frozen configurations that check themselves; each default says where it comes from.
+
+method.md sections named here are the project's statement of the method; "paper" is arXiv 2601.22531, "official" its code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from numbers import Real
+from typing import Any
+
+KINDS = ("cls", "re", "rekd", "random")
+MASKINGS = ("drop", "zero", "mask-token")
+UNIT_KINDS = ("words", "pieces", "tokens", "patches")
+TEACHER_VIEWS = ("own", "own-sampled", "student")
+PARTS = ("both", "rationale", "prediction")
+RATE_FORMS = ("auto", "example", "count")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def choose(name: str, value: object, allowed: tuple) -> None:
+    """Raise a sentence that names the bad value and the valid ones."""
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, allowed))}")
+
+
+def between(name: str, value: float, low: float, high: float) -> None:
+    """Raise a sentence unless low <= value <= high (NaN never is)."""
+    if not (isinstance(value, Real) and low <= value <= high):
+        raise ValueError(f"{name} is {value!r}; it must be a number between {low:g} and {high:g}")
+
+
+def several(name: str, values: Sequence[float], length: int, low: float, high: float) -> tuple[float, ...]:
+    """`values` as a tuple; raise a sentence unless they are `length` numbers from low to high."""
+    if not isinstance(values, (tuple, list)) or len(values) != length:
+        raise ValueError(f"{name} is {values!r}; it must hold {length} numbers")
+    for value in values:
+        between(name, value, low, high)
+    return tuple(values)
+
+
+def known(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` checked against the fields of a dataclass.
+
+    Raises:
+        ValueError: a key is not a field; the message lists those that are.
+    """
+    names = {f.name for f in fields(cls)}
+    if extra := sorted(set(values) - names):
+        raise ValueError(f"{cls.__name__} does not know {', '.join(extra)}; it knows {', '.join(sorted(names))}")
+    return dict(values)
+
+
+@dataclass(frozen=True)
+class ReaderConfig:
+    """How an input becomes tokens and units. Two models share units when their `signature` is the same."""
+
+    modality: str
+    units: str = "words"
+    max_tokens: int = 256
+    """Text: word pieces read, special tokens included (paper: 256 on IMDB)."""
+    image_size: tuple[int, int] = (224, 224)
+    patch_size: tuple[int, int] = (16, 16)
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    """Image: the backbone's own data configuration (method.md 2)."""
+
+    def __post_init__(self):
+        choose("modality", self.modality, ("text", "image"))
+        choose("units", self.units, ("patches",) if self.modality == "image" else UNIT_KINDS[:3])
+        between("max_tokens", self.max_tokens, 4, 8192)
+        for name, *rule in (("image_size", 2, 1, 8192), ("patch_size", 2, 1, 8192), ("mean", 3, -9, 9), ("std", 3, 1e-3, 9)):
+            object.__setattr__(self, name, several(name, getattr(self, name), *rule))
+        if any(s % p for s, p in zip(self.image_size, self.patch_size, strict=True)):
+            raise ValueError(f"image_size {self.image_size} is no multiple of patch_size {self.patch_size}")
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches."""
+        return tuple(s // p for s, p in zip(self.image_size, self.patch_size, strict=True))
+
+    @property
+    def signature(self) -> tuple:
+        return ("patches", *self.grid) if self.modality == "image" else (self.units,)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that rebuilds a model before its weights are loaded."""
+
+    kind: str
+    reader: ReaderConfig
+    classes: tuple[str, ...]
+    arch: Mapping[str, Any]
+    """Text: a transformers configuration as a dict with model_type; image: {"name": timm name, "args": {...}}."""
+    rate: float = 0.15
+    """Share p of the units to select (paper: .15 CIFAR, .10 IMDB)."""
+    masking: str = "drop"
+    """Ours (method.md 5): unselected tokens leave the attention, so nothing of them can leak; paper: zero."""
+    final_norm: bool = True
+    """The final LayerNorm of a vision predictor stays on (the official code skips it)."""
+    pooling: str = "mean"
+    """Text head: mean of visible tokens (ours: every selected word reaches it), or first (paper: the class token)."""
+    train_words: bool = False
+    """Text: word embeddings are trained and stored per tower, or frozen in one table that all text towers share."""
+    words: str = ""
+    """Name of the shared word table's folder, with its hash; set when train_words is False."""
+    cut: float = 0.0
+    """Selection logit c of the `calibrated` rule, fitted on dev from the weights as stored."""
+
+    def __post_init__(self):
+        choose("kind", self.kind, KINDS)
+        choose("masking", self.masking, MASKINGS)
+        choose("pooling", self.pooling, ("mean", "first"))
+        between("rate", self.rate, 1e-4, 1.0)
+        between("cut", self.cut, -1e9, 1e9)
+        if isinstance(self.reader, Mapping):
+            object.__setattr__(self, "reader", ReaderConfig(**known(ReaderConfig, self.reader)))
+        if not isinstance(self.reader, ReaderConfig):
+            raise ValueError(f"reader is {self.reader!r}; it must be a ReaderConfig, or its fields by name")
+        needed = "name" if self.reader.modality == "image" else "model_type"
+        if needed not in self.arch:
+            raise ValueError(f"arch is {self.arch!r}; for {self.reader.modality} it must give {needed!r}")
+        object.__setattr__(self, "classes", tuple(self.classes))
+        if len(self.classes) < 2:
+            raise ValueError(f"classes is {self.classes}; a model needs at least two")
+
+    @property
+    def selects(self) -> bool:
+        """Whether the model has a generator (re, rekd)."""
+        return self.kind in ("re", "rekd")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
+        return cls(**known(cls, values))
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run: data, kind, objective, schedule. `PRESETS` holds named changes to these defaults."""
+
+    task: str
+    kind: str
+    preset: str = "default"
+    teacher: str = ""
+    """Folder or name of the teacher's checkpoint; needed by rekd alone."""
+    backbone: str = ""
+    """Hub id, local folder or timm name; empty takes the task's own (rekd.data.spec)."""
+    backbone_args: Mapping[str, Any] = field(default_factory=dict)
+    """Image: keyword arguments of timm.create_model. Text: {"layers": [0, 5]} keeps these layers only."""
+    units: str = ""
+    """Empty takes words or patches, the modality's own (method.md 5)."""
+    masking: str = "drop"
+    max_tokens: int = 256
+    rate: float = 0.0
+    """0 takes the task's own p (rekd.data.spec)."""
+    alpha: float = 0.3
+    """Weight of task + rate against distillation; paper swept 0, .3, .5, .7, 1; .3 in the feasibility runs."""
+    lambda_r: float = 0.5
+    """Weight of rationale distillation within the distillation terms (paper)."""
+    parts: str = "both"
+    teacher_view: str = "own"
+    """The paper's figure; official: student."""
+    shared_noise: bool = True
+    """Ours (method.md 3): two equal generators then cost exactly 0."""
+    rate_form: str = "auto"
+    rate_weight: float = 0.0
+    """Weight w of the squared batch rate error; 0 takes 10 for text, 20 for images (method.md 5)."""
+    example_rate_weight: float = 50.0
+    """Keeps the number of selected units from carrying the label (method.md 3)."""
+    dual_step: float = 0.02
+    tau_start: float = 5.0
+    tau_end: float = 0.1
+    """Paper: one temperature for mask and distillation, 5 to .1."""
+    noise_at_test: bool = False
+    """Official code: masks are drawn, not decided, at test time."""
+    final_norm: bool = True
+    pooling: str = "mean"
+    train_words: bool = False
+    steps: int = 1000
+    batch_size: int = 32
+    accumulation: int = 1
+    """Micro-batches a step; the optimiser's batch is batch_size whatever this is."""
+    learning_rate: float = 1e-4
+    """Feasibility runs: 5e-5 for six pretrained layers, 1e-4 for two, 1e-3 to 3e-3 for small vision models from scratch."""
+    weight_decay: float = 0.01
+    warmup: float = 0.06
+    """Share of the steps with rising learning rate; cosine decay follows (feasibility runs)."""
+    clip: float = 1.0
+    dropout: float = 0.1
+    augment: bool = True
+    """Images: random crop and flip on the training split (digits are never flipped)."""
+    seed: int = 2026
+    """Paper: seeds 2026 to 2035."""
+    precision: str = "auto"
+    evaluate_every: int = 0
+    """Steps between evaluations on dev; 0 takes a twentieth of the run."""
+    patience: int = 0
+    """Evaluations without a better dev accuracy before stopping early; 0 never stops early."""
+    dev_limit: int = 0
+    """Examples of dev used while training; 0 uses all."""
+    log_every: int = 10
+    keep_states: int = 2
+
+    def __post_init__(self):
+        choose("kind", self.kind, KINDS)
+        choose("preset", self.preset, tuple(PRESETS))
+        choose("masking", self.masking, MASKINGS)
+        choose("parts", self.parts, PARTS)
+        choose("teacher_view", self.teacher_view, TEACHER_VIEWS)
+        choose("rate_form", self.rate_form, RATE_FORMS)
+        choose("precision", self.precision, PRECISIONS)
+        choose("pooling", self.pooling, ("mean", "first"))
+        if self.units:
+            choose("units", self.units, UNIT_KINDS)
+        for name in ("alpha", "rate", "warmup", "dropout"):
+            between(name, getattr(self, name), 0.0, 1.0)
+        for name in ("lambda_r", "rate_weight", "example_rate_weight", "dual_step", "weight_decay"):
+            between(name, getattr(self, name), 0.0, 1e6)
+        for name in ("steps", "batch_size", "accumulation", "log_every", "keep_states"):
+            between(name, getattr(self, name), 1, 10**9)
+        for name in ("seed", "evaluate_every", "patience", "dev_limit"):
+            between(name, getattr(self, name), 0, 2**62)
+        for name in ("learning_rate", "tau_start", "tau_end", "clip"):
+            between(name, getattr(self, name), 1e-9, 1e6)
+        if self.batch_size % self.accumulation:
+            raise ValueError(f"batch_size {self.batch_size} is no multiple of accumulation {self.accumulation}")
+        if self.kind == "rekd" and not self.teacher:
+            raise ValueError("kind is 'rekd' and teacher is empty; name the teacher's checkpoint with --teacher")
+        if self.kind != "rekd" and self.teacher:
+            raise ValueError(f"kind is {self.kind!r}, which learns without a teacher; leave teacher empty or use kind 'rekd'")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
+        return cls(**known(cls, values))
+
+    @classmethod
+    def from_preset(cls, preset: str, **values: Any) -> TrainConfig:
+        """The preset's values, then `values` over them."""
+        choose("preset", preset, tuple(PRESETS))
+        return cls(**known(cls, {"preset": preset, **PRESETS[preset], **values}))
+
+
+_PAPER = {
+    "masking": "zero",
+    "shared_noise": False,
+    "train_words": True,
+    "pooling": "first",
+    "learning_rate": 1e-5,
+    "weight_decay": 0.0,
+    "example_rate_weight": 0.0,
+    "augment": False,
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Ours, method.md 5.
+    "default": {},
+    # The equations as printed: word pieces, zeroed content, a count penalty an example, the teacher's own drawn view.
+    # Weight: the paper's 1e-4 on raw counts of 256 pieces, as a weight on rates (1e-4 * 256 ** 2 = 6.6).
+    "paper": {
+        **_PAPER,
+        "units": "pieces",
+        "rate_form": "example",
+        "example_rate_weight": 6.6,
+        "teacher_view": "own-sampled",
+    },
+    # Parity with the official code: every token slot is a unit (padding and specials too), the batch-mean count over a
+    # fixed length is squared, the teacher reads the student's mask, masks are drawn at test, no final norm.
+    "official": {
+        **_PAPER,
+        "units": "tokens",
+        "rate_form": "count",
+        "rate_weight": 1e-4,
+        "teacher_view": "student",
+        "noise_at_test": True,
+        "final_norm": False,
+        "tau_end": 0.1,
+    },
+}
+
+_VIT_LARGER = {"img_size": 32, "patch_size": 4, "embed_dim": 128, "depth": 4, "num_heads": 4}
+_VIT_SMALLER = {**_VIT_LARGER, "embed_dim": 64, "depth": 3}
+_VIT_DIGITS = {"img_size": 64, "patch_size": 8, "embed_dim": 96, "depth": 3, "num_heads": 4}
+_CIFAR = {"task": "cifar10", "batch_size": 256, "weight_decay": 0.05, "dropout": 0.0, "tau_end": 0.1}
+_DIGITS = {"task": "digits", "batch_size": 64, "weight_decay": 0.05, "dropout": 0.0, "augment": False}
+_IMDB = {"task": "imdb", "batch_size": 64}
+_TWO_LAYERS = {"backbone_args": {"layers": [0, 5]}, "learning_rate": 1e-4}
+_CIFAR_SMALL = {**_CIFAR, "backbone_args": _VIT_SMALLER}
+_DIGITS_SMALL = {**_DIGITS, "backbone_args": {**_VIT_DIGITS, "embed_dim": 48, "depth": 2}}
+
+RECIPES: dict[str, dict[str, Any]] = {
+    # What the shipped checkpoints were trained with: `python -m rekd train --recipe NAME`. Learning rates and lengths
+    # start from the feasibility runs; RE has its own and stops early, so that it is a fair opponent.
+    "imdb-teacher": {**_IMDB, "kind": "re", "learning_rate": 5e-5, "steps": 1755},
+    "imdb-cls": {**_IMDB, **_TWO_LAYERS, "kind": "cls", "steps": 1404},
+    "imdb-random": {**_IMDB, **_TWO_LAYERS, "kind": "random", "steps": 1404},
+    "imdb-re": {**_IMDB, **_TWO_LAYERS, "kind": "re", "steps": 2808, "patience": 8},
+    "imdb-rekd": {**_IMDB, **_TWO_LAYERS, "kind": "rekd", "teacher": "imdb-teacher", "steps": 2808},
+    "cifar10-teacher": {**_CIFAR, "backbone_args": _VIT_LARGER, "kind": "re", "learning_rate": 1e-3, "steps": 7000},
+    "cifar10-cls": {**_CIFAR_SMALL, "kind": "cls", "learning_rate": 3e-3, "steps": 8800},
+    "cifar10-random": {**_CIFAR_SMALL, "kind": "random", "learning_rate": 3e-3, "steps": 5250},
+    "cifar10-re": {**_CIFAR_SMALL, "kind": "re", "learning_rate": 2e-3, "steps": 5250, "patience": 8},
+    "cifar10-rekd": {**_CIFAR_SMALL, "kind": "rekd", "teacher": "cifar10-teacher", "learning_rate": 2e-3, "steps": 5250},
+    "cifar10-leaky-re": {**_CIFAR_SMALL, "kind": "re", "learning_rate": 2e-3, "steps": 2450, "example_rate_weight": 0.0},
+    "cifar10-leaky-rekd": {
+        **_CIFAR_SMALL,
+        "kind": "rekd",
+        "teacher": "cifar10-leaky-re",
+        "learning_rate": 2e-3,
+        "steps": 2450,
+        "example_rate_weight": 0.0,
+    },
+    "digits-teacher": {
+        **_DIGITS,
+        "backbone_args": _VIT_DIGITS,
+        "kind": "re",
+        "learning_rate": 1e-3,
+        "steps": 2000,
+    },
+    "digits-cls": {**_DIGITS_SMALL, "kind": "cls", "learning_rate": 2e-3, "steps": 2000},
+    "digits-random": {**_DIGITS_SMALL, "kind": "random", "learning_rate": 2e-3, "steps": 2000},
+    "digits-re": {**_DIGITS_SMALL, "kind": "re", "learning_rate": 2e-3, "steps": 2000, "patience": 8},
+    "digits-rekd": {**_DIGITS_SMALL, "kind": "rekd", "teacher": "digits-teacher", "learning_rate": 2e-3, "steps": 2000},
+}

@@ -1,0 +1,1 @@
+"""Rationales and attributions of one input, all as `types.Explanation`."""

@@ -1,0 +1,126 @@
+"""What a backbone must offer, and the attention that all of them share: keys may leave it, gradients may call them back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from rekd.types import Batch
+
+
+@dataclass(frozen=True, eq=False)
+class Hidden:
+    """A backbone's output.
+
+    prefix: (B, P, D), class and register tokens. tokens: (B, S, D), the batch's own, or only those that were visible.
+    seen: (B, S) float, 1 where a token is visible.
+    """
+
+    prefix: Tensor
+    tokens: Tensor
+    seen: Tensor
+
+
+class Tower(Protocol):
+    """One backbone, as generator or as predictor."""
+
+    width: int
+    """D of hidden states."""
+    content_width: int
+    """D of content embeddings."""
+
+    def features(self, batch: Batch) -> Tensor:
+        """The differentiable input: content embeddings (B, T, D) of a text, pixels (B, 3, H, W) of an image."""
+
+    def content(self, features: Tensor) -> Tensor:
+        """Content embeddings (B, T, D), before positions."""
+
+    def encode(self, content: Tensor, batch: Batch, visible: Tensor | None) -> Hidden:
+        """Hidden states; `visible` (B, T) float holds 1 for tokens that may be attended, None for every real token."""
+
+    def classify(self, hidden: Hidden) -> Tensor:
+        """Label logits (B, K), pooled over visible tokens."""
+
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    allowed: Tensor | None,
+    visible: Tensor | None,
+    *,
+    scale: float,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Scaled dot-product attention from which invisible keys are absent.
+
+    The forward pass uses a boolean key mask alone, so content that is not visible can't move it. The gradient for the
+    visibility of key j is the bounded secant e_j / (Z + (1 - m_j) e_j) * (v_j - out): the change that its return would
+    make, where the derivative e_j / Z of an absent key has no bound.
+
+    Args:
+        query, key, value: (B, H, T, d). allowed: (B or 1, 1, T or 1, T) bool. visible: (B, T) float, 0 or 1.
+
+    Returns:
+        (B, H, T, d).
+    """
+    if visible is None:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed, dropout_p=dropout, scale=scale)
+    seen = (visible > 0.5)[:, None, None, :]
+    kept = seen if allowed is None else seen & allowed
+    # A query that sees nothing at all (a local window may leave none) gets 0; a softmax over no key would be no number.
+    some = kept.any(-1, keepdim=True)
+    out = F.scaled_dot_product_attention(query, key, value, attn_mask=kept | ~some, dropout_p=dropout, scale=scale) * some
+    if visible.requires_grad and torch.is_grad_enabled():
+        out = out + _secant(query, key, value, out, allowed, kept, visible, scale).to(out.dtype)
+    return out
+
+
+def _secant(query, key, value, out, allowed, kept, visible, scale) -> Tensor:
+    """A term of value 0 whose gradient with respect to `visible` is the secant of `attend`."""
+    with torch.no_grad():
+        scores = (query @ key.transpose(-2, -1)).float() * scale
+        log_z = scores.masked_fill(~kept, -torch.inf).logsumexp(-1, keepdim=True)
+        weight = torch.where(kept, (scores - log_z).clamp(max=0).exp(), torch.sigmoid(scores - log_z))
+        if allowed is not None:
+            weight = weight * allowed
+        weight = weight.to(value.dtype)
+        extended = torch.cat([value, torch.ones_like(value[..., :1])], -1)
+    change = (visible - visible.detach()).to(value.dtype)[:, None, :, None]
+    moved = weight @ (change * extended)
+    return moved[..., :-1] - moved[..., -1:] * out.detach()
+
+
+def visible_first(visible: Tensor) -> tuple[Tensor, Tensor]:
+    """Where to cut a sequence: visible tokens in order, as many as the fullest row has.
+
+    Args:
+        visible: (B, T) float, 0 or 1.
+
+    Returns:
+        order: (B, S) int64, indices of tokens, invisible ones last. kept: (B, S) float, 0 where a row has no more.
+    """
+    seen = visible > 0.5
+    length = max(1, int(seen.sum(1).max()))
+    order = (~seen).long().argsort(dim=1, stable=True)[:, :length]
+    return order, visible.gather(1, order)
+
+
+def pick(tokens: Tensor, order: Tensor) -> Tensor:
+    """Rows of tokens (B, T, D) at indices (B, S): (B, S, D)."""
+    return tokens.gather(1, order[..., None].expand(-1, -1, tokens.shape[-1]))
+
+
+def masked_mean(tokens: Tensor, visible: Tensor) -> Tensor:
+    """Mean of visible tokens: (B, T, D), (B, T) -> (B, D); the gradient for an invisible token is the same secant."""
+    weight = visible[..., None].to(tokens.dtype)
+    count = (weight > 0.5).sum(1).clamp(min=1)
+    mean = torch.where(weight > 0.5, tokens, 0.0).sum(1) / count
+    if not (visible.requires_grad and torch.is_grad_enabled()):
+        return mean
+    change = (weight - weight.detach()) * (tokens - mean[:, None]).detach() / (count[:, None] + (weight < 0.5))
+    return mean + change.sum(1)

@@ -1,0 +1,193 @@
+"""Hugging Face encoders that take inputs_embeds, as towers; the word table that text towers share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from rekd.models.backbone import Hidden, attend, masked_mean, pick, visible_first
+from rekd.types import Batch
+
+ATTENTION = "rekd"
+FIRST_POSITIONS = {"bert": 0, "distilbert": 0, "electra": 0, "roberta": 1}
+"""Position of the first token beyond the padding index (RoBERTa) or alone, for types whose sequence can be cut because
+attention knows no distance but that of these positions. Others, with local windows, always mask keys."""
+
+
+def _attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, visible=None, **kwargs):
+    """transformers' attention interface over `attend`; `visible` comes down through the encoder's keyword arguments."""
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    out = attend(query, key, value, attention_mask, visible, scale=scale, dropout=dropout)
+    return out.transpose(1, 2).contiguous(), None
+
+
+ALL_ATTENTION_FUNCTIONS.register(ATTENTION, _attention)
+ALL_MASK_ATTENTION_FUNCTIONS.register(ATTENTION, sdpa_mask)
+
+
+class WordTable(nn.Module):
+    """Frozen word embeddings, one int8 row a word piece with a scale a row: (V, D)."""
+
+    def __init__(self, rows: int, width: int):
+        super().__init__()
+        self.register_buffer("rows", torch.zeros(rows, width, dtype=torch.int8))
+        self.register_buffer("scales", torch.ones(rows, dtype=torch.float32))
+
+    @classmethod
+    def quantise(cls, weight: Tensor) -> WordTable:
+        """Symmetric rounding of (V, D) floats to int8, each row by its own largest value."""
+        table, weight = cls(*weight.shape), weight.float()
+        table.scales.copy_(weight.abs().amax(1).clamp(min=1e-12) / 127)
+        table.rows.copy_((weight / table.scales[:, None]).round().to(torch.int8))
+        return table
+
+    @property
+    def width(self) -> int:
+        return self.rows.shape[1]
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.rows[ids].float() * self.scales[ids][..., None]
+
+
+def _first_position(config) -> int | None:
+    first = FIRST_POSITIONS.get(config.model_type)
+    return first if config.model_type != "roberta" else config.pad_token_id + first
+
+
+class _NoWords(nn.Module):
+    """Stands where the encoder's own word embeddings were: content always arrives embedded."""
+
+    def forward(self, *_):
+        raise RuntimeError("this encoder has no word embeddings of its own; pass inputs_embeds")
+
+
+class TextTower(nn.Module):
+    """An encoder whose content embeddings come from `words`; a linear head on pooled hidden states where `classes` > 0.
+
+    Args:
+        arch: a transformers configuration as a dict with model_type.
+        words: (V, D) table shared by all towers, or None for trainable embeddings of its own.
+        pooling: "mean" over visible tokens (ours), or "first" (BERT's class token; paper and official presets).
+    """
+
+    def __init__(self, arch: Mapping[str, Any], words: WordTable | None, classes: int, pooling: str, dropout: float):
+        super().__init__()
+        self.encoder = _encoder(arch, dropout, shared=words is not None)
+        own = self.encoder.get_input_embeddings()
+        self.encoder.set_input_embeddings(_NoWords())
+        self.words = own if words is None else None
+        self._shared = (words,)  # in a tuple, so that the table is no submodule: it is stored once for all towers
+        self.width, self.content_width = self.encoder.config.hidden_size, own.embedding_dim
+        self.pooling = pooling
+        self._first_position = _first_position(self.encoder.config)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(self.width, classes) if classes else None
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Content embeddings of word-piece ids: (B, T) -> (B, T, D)."""
+        return (self._shared[0] if self.words is None else self.words)(ids)
+
+    def features(self, batch: Batch) -> Tensor:
+        return self.embed(batch.content)
+
+    def content(self, features: Tensor) -> Tensor:
+        return features
+
+    def encode(self, content: Tensor, batch: Batch, visible: Tensor | None) -> Hidden:
+        if visible is not None and not visible.requires_grad and self._first_position is not None:
+            return self._encode_visible(content, visible)
+        extra = {} if visible is None else {"visible": visible}
+        tokens = self.encoder(inputs_embeds=content, attention_mask=batch.token_mask.long(), **extra).last_hidden_state
+        return Hidden(tokens[:, :0], tokens, batch.token_mask.float() if visible is None else visible)
+
+    def _encode_visible(self, content: Tensor, visible: Tensor) -> Hidden:
+        """The same by a cut of the sequence: invisible tokens are not computed, the others keep their positions."""
+        order, kept = visible_first(visible)
+        inputs = {"inputs_embeds": pick(content, order), "position_ids": order + self._first_position}
+        tokens = self.encoder(**inputs, attention_mask=kept.long()).last_hidden_state
+        return Hidden(tokens[:, :0], tokens, kept)
+
+    def classify(self, hidden: Hidden) -> Tensor:
+        pooled = masked_mean(hidden.tokens, hidden.seen) if self.pooling == "mean" else hidden.tokens[:, 0]
+        return self.head(self.dropout(pooled))
+
+
+def check_length(tower: TextTower, max_tokens: int) -> None:
+    """Refuse a reader that reads further than the encoder has positions.
+
+    Raises:
+        ValueError: see above.
+    """
+    config = tower.encoder.config
+    positions = getattr(config, "max_position_embeddings", None)
+    room = None if positions is None else positions - (_first_position(config) or 0)
+    if room is not None and max_tokens > room:
+        raise ValueError(f"max_tokens is {max_tokens}; this {config.model_type} encoder has positions for {room}. Lower it.")
+
+
+def _encoder(arch: Mapping[str, Any], dropout: float, shared: bool) -> nn.Module:
+    values = dict(arch)
+    config = AutoConfig.for_model(values.pop("model_type"), **values)
+    if shared:  # the encoder's own word embeddings are thrown away: don't make a large one
+        config.vocab_size = (config.pad_token_id or 0) + 1
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "mlp_dropout"):
+        if hasattr(config, name):
+            setattr(config, name, dropout)
+    encoder = AutoModel.from_config(config, attn_implementation=ATTENTION)
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None
+    return encoder
+
+
+def pretrained(source: str, layers: Sequence[int] = ()) -> tuple[dict[str, Any], dict[str, Tensor], Tensor]:
+    """An encoder from a Hub id or a local folder, cut to the named layers.
+
+    Returns:
+        arch: its configuration. weights: the encoder's state without word embeddings. words: those, (V, D).
+
+    Raises:
+        ValueError: a layer that it does not have.
+        OSError: transformers' own message, where the source can't be found.
+    """
+    encoder = AutoModel.from_pretrained(source)
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None
+    words = encoder.get_input_embeddings().weight.detach().clone()
+    if layers:
+        _keep_layers(encoder, list(layers))
+    encoder.set_input_embeddings(_NoWords())
+    return arch_of(encoder.config), encoder.state_dict(), words
+
+
+def _keep_layers(encoder: nn.Module, layers: list[int]) -> None:
+    depth = encoder.config.num_hidden_layers
+    if not all(-depth <= layer < depth for layer in layers) or len(layers) > depth:
+        raise ValueError(f"layers is {layers}; the encoder has layers 0 to {depth - 1}")
+    stack = next(m for m in encoder.modules() if isinstance(m, nn.ModuleList) and len(m) == depth)
+    kept = [stack[layer] for layer in layers]
+    for place, (layer, old) in enumerate(zip(kept, stack, strict=False)):  # ModernBERT's first layer has a norm less
+        if layer.state_dict().keys() != old.state_dict().keys():
+            raise ValueError(f"layers is {layers}; layer {layers[place]} is built unlike layer {place}, whose place it would take")
+    del stack[:]
+    stack.extend(kept)
+    encoder.config.num_hidden_layers = len(kept)
+    if getattr(encoder.config, "layer_types", None):
+        encoder.config.layer_types = [encoder.config.layer_types[layer] for layer in layers]
+
+
+def arch_of(config) -> dict[str, Any]:
+    """The fields of a transformers configuration that differ from its type's defaults, with model_type."""
+    arch = {k: v for k, v in config.to_diff_dict().items() if k not in ("transformers_version", "architectures", "dtype")}
+    return {**arch, "model_type": config.model_type}
+
+
+def tokenizer_from(source: str | Path):
+    """The tokeniser of a Hub id or a local folder."""
+    return AutoTokenizer.from_pretrained(source)

@@ -1,0 +1,103 @@
+"""timm vision transformers with patch tokens, as towers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import timm
+import torch
+from timm.layers import Attention, PatchEmbed
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from rekd.config import ReaderConfig
+from rekd.models.backbone import Hidden, attend, masked_mean, pick, visible_first
+from rekd.types import Batch
+
+
+class _VisibleAttention(Attention):
+    """timm's attention with `attend` inside; its attn_mask is the visibility of keys, (B, T) float."""
+
+    def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
+        b, t, _ = x.shape
+        query, key, value = self.qkv(x).reshape(b, t, 3, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4).unbind(0)
+        dropout = self.attn_drop.p if self.training else 0.0
+        y = attend(
+            self.q_norm(query), self.k_norm(key), value, None, attn_mask, scale=self.head_dim**-0.5, dropout=dropout
+        )
+        y = self.norm(y.transpose(1, 2).reshape(b, t, -1))
+        if getattr(self, "gate", None) is not None:
+            y = y * self.gate(x).sigmoid()
+        return self.proj_drop(self.proj(y))
+
+
+class VisionTower(nn.Module):
+    """A timm VisionTransformer (plain, distilled, with registers), with timm's own head where `classes` > 0.
+
+    Args:
+        arch: {"name": timm model name, "args": keyword arguments of timm.create_model}.
+        final_norm: False leaves out the last LayerNorm, as the official predictor does.
+
+    Raises:
+        ValueError: the model is no VisionTransformer, its patches, attention or head are of another kind, or its patches
+            are not the reader's.
+    """
+
+    def __init__(self, arch: Mapping[str, Any], reader: ReaderConfig, classes: int, dropout: float, final_norm: bool = True):
+        super().__init__()
+        self.vit = _create(arch, reader, num_classes=classes, proj_drop_rate=dropout)
+        _check(self.vit, arch["name"], reader)
+        for block in self.vit.blocks:
+            block.attn.__class__ = _VisibleAttention  # same parameters and names, another forward
+        self.width = self.content_width = self.vit.embed_dim
+        self.final_norm = final_norm
+        self.prefix = self.vit.num_prefix_tokens
+
+    def features(self, batch: Batch) -> Tensor:
+        return batch.content
+
+    def content(self, features: Tensor) -> Tensor:
+        return self.vit.patch_embed(features)
+
+    def encode(self, content: Tensor, batch: Batch, visible: Tensor | None) -> Hidden:
+        seen = batch.unit_mask.float() if visible is None else visible
+        x = self.vit._pos_embed(content)
+        if visible is not None:
+            visible = torch.cat([visible.new_ones(len(visible), self.prefix), visible], 1)
+            if not visible.requires_grad:  # a cut of the sequence: invisible patches are not computed
+                order, visible = visible_first(visible)
+                x, seen = pick(x, order), visible[:, self.prefix :]
+        x = self.vit.norm_pre(self.vit.patch_drop(x))
+        for block in self.vit.blocks:
+            x = block(x, attn_mask=visible)
+        x = self.vit.norm(x) if self.final_norm else x
+        return Hidden(x[:, : self.prefix], x[:, self.prefix :], seen)
+
+    def classify(self, hidden: Hidden) -> Tensor:
+        if hasattr(self.vit, "head_dist"):  # DeiT: class and distillation token have a head each
+            return self.vit.forward_head(hidden.prefix)
+        pooled = hidden.prefix[:, 0] if self.vit.global_pool == "token" else self._pool(hidden)
+        return self.vit.head(self.vit.head_drop(self.vit.fc_norm(pooled)))
+
+    def _pool(self, hidden: Hidden) -> Tensor:
+        tokens, seen = hidden.tokens, hidden.seen
+        if self.vit.pool_include_prefix:
+            tokens = torch.cat([hidden.prefix, tokens], 1)
+            seen = torch.cat([seen.new_ones(len(seen), self.prefix), seen], 1)
+        return masked_mean(tokens, seen)
+
+
+def _check(vit: nn.Module, name: str, reader: ReaderConfig) -> None:
+    if not isinstance(vit, VisionTransformer):
+        raise ValueError(f"{name} is a {type(vit).__name__}; choose a timm VisionTransformer, such as vit_tiny_patch16_224")
+    # Through a convolutional stem (the hybrids) absent patches would show.
+    if not isinstance(vit.patch_embed, PatchEmbed):
+        stem = type(vit.patch_embed).__name__
+        raise ValueError(f"{name} begins with {stem}, which looks past a patch's border; choose a plain vit_* or deit_* model")
+    if (grid := tuple(vit.patch_embed.grid_size)) != reader.grid:
+        raise ValueError(f"{name} has a grid of {grid} patches and the reader {reader.grid}; give both the same sizes")
+    if any(type(getattr(block, "attn", None)) is not Attention for block in vit.blocks):
+        raise ValueError(f"{name} has blocks whose attention can't leave tokens out; choose a plain vit_* or deit_* model")
+    if vit.global_pool not in ("token", "avg"):
+        raise ValueError(f"{name} pools by {vit.global_pool!r}; choose global_pool 'token' or 'avg'")

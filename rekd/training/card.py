@@ -1,0 +1,118 @@
+"""Model cards: README.md of a checkpoint, from its configuration and its measured numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rekd.checkpoints import Info
+from rekd.data import TASKS
+
+KIND_NAMES = {
+    "cls": "CLS: a predictor that reads the whole input",
+    "re": "RE: a generator and a predictor that learn alone, from the task and the rate",
+    "rekd": "REKD: a generator and a predictor that also learn from a teacher's rationales and predictions",
+    "random": "random: a predictor trained on random masks of the same rate, control and judge",
+}
+BASE_LICENCES = {
+    "sentence-transformers/all-MiniLM-L6-v2": (
+        "The text towers began from the weights of all-MiniLM-L6-v2 (sentence-transformers, Apache License 2.0), "
+        "cut to the layers named below."
+    ),
+}
+FROM_SCRATCH = "The towers were trained from random weights; nothing of another model is in them."
+
+
+def model_card(info: Info, metrics: Mapping[str, Any], notes: Sequence[str] = ()) -> str:
+    """The card as Markdown.
+
+    Args:
+        metrics: as in metrics.json; sections that it lacks are left out. notes: sentences of its maker, such as how many
+            runs of this kind coded the label.
+    """
+    training = info.training
+    spec = TASKS[info.task]
+    parts = [
+        f"# {info.name}",
+        KIND_NAMES[info.config.kind] + ".",
+        *(["**An exhibit, not a model to use**: it was trained so that its masks carry the label."] if info.role == "exhibit" else []),
+        "## Data",
+        f"{spec.title}, the official training split less a fixed dev split. {spec.citation} {spec.licence}",
+        "## Recipe",
+        _recipe(info, training),
+        "## Source and licence of the weights",
+        _source(info, training),
+        *_numbers(metrics),
+        *(["## Notes", *notes] if notes else []),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _source(info: Info, training: Mapping[str, Any]) -> str:
+    backbone = training.get("backbone", "")
+    if info.config.reader.modality == "text":
+        known = BASE_LICENCES.get(backbone, f"The text towers began from {backbone}; its licence applies to what is left of it.")
+    else:
+        pretrained = training.get("backbone_args", {}).get("pretrained")
+        known = f"The towers began from timm's weights of {backbone}." if pretrained else FROM_SCRATCH
+    return f"{known} These weights are published under the project's licence (MIT), the base weights' own licence applying beside it."
+
+
+def _recipe(info: Info, training: Mapping[str, Any]) -> str:
+    names = (
+        "kind preset backbone backbone_args units masking rate alpha lambda_r parts teacher_view shared_noise rate_form "
+        "rate_weight example_rate_weight steps steps_done best_step batch_size learning_rate weight_decay warmup clip dropout "
+        "augment tau_start tau_end seed precision teacher_name teacher_hash"
+    ).split()
+    rows = [f"| {name} | {_plain(training[name])} |" for name in names if name in training]
+    size = f"{info.parameters:,} parameters in all towers, stored as float16 ({info.bytes / 1e6:.1f} MB)."
+    return f"{size} The best step was chosen by dev accuracy under `top-k` at p.\n\n" + "\n".join(["| setting | value |", "| --- | --- |", *rows])
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(f"{k} {v}" for k, v in value.items()) or "none" if isinstance(value, Mapping) else str(value)
+
+
+def _numbers(metrics: Mapping[str, Any]) -> list[str]:
+    if "test" not in metrics:
+        return []
+    test = metrics["test"]
+    parts = ["## Measured", f"On {test['examples']:,} test examples, from the weights as stored; target rate {test['target_rate']:.0%} of an input's units."]
+    rows = [_rule_row(rule, values) for rule, values in test.get("rules", {}).items()]
+    rows += [f"| random mask at the same rate (control) | {test['random']['accuracy']:.4f} | | |"]
+    rows += [f"| whole input | {test['whole_input']['accuracy']:.4f} | | |"]
+    parts += ["\n".join(["| masks | accuracy | realised rate (sd over examples) | empty masks repaired |", "| --- | --- | --- | --- |", *rows])]
+    if leaks := test.get("leaks"):
+        parts += ["### Does the mask carry the label?", *_leak_sentences(leaks)]
+    if seeds := metrics.get("seeds"):
+        parts += ["### Seeds", _seed_table(seeds)]
+    return parts
+
+
+def _rule_row(rule: str, values: Mapping[str, Any]) -> str:
+    spread = f" ± {values['accuracy_sd']:.4f} over {values['draws']} draws" if "accuracy_sd" in values else ""
+    return f"| {rule} | {values['accuracy']:.4f}{spread} | {values['rate']:.2%} ({values['rate_sd']:.2%}) | {values['repaired']:.2%} |"
+
+
+def _leak_sentences(leaks: Mapping[str, Any]) -> list[str]:
+    from rekd.measures.leakage import LeakReport
+
+    report = LeakReport.from_dict({key: value for key, value in leaks.items() if key != "honest"})
+    verdict = "Within the bound that decides." if report.honest else "**Outside the bound that decides.**"
+    return [verdict, "\n".join(f"- {sentence}" for sentence in report.sentences())]
+
+
+def _seed_table(seeds: Sequence[Mapping[str, Any]]) -> str:
+    rows = [f"| {s['seed']} | {s['top_k']:.4f} | {s['swap']:+.3f} | {'yes' if s.get('shipped') else ''} |" for s in seeds]
+    return "\n".join(["| seed | test accuracy, top-k | swap | shipped |", "| --- | --- | --- | --- |", *rows])
+
+
+def words_card(source: str) -> str:
+    """The card of a shared word table."""
+    origin = BASE_LICENCES.get(source, f"Word embeddings of {source}; its licence applies.")
+    return (
+        "# Word table\n\n"
+        "Word-piece embeddings and tokeniser that all text towers of these checkpoints share. They stay frozen in training "
+        "and are stored once: int8 with one float32 scale a row.\n\n"
+        f"Source: {source}. {origin}\n"
+    )

@@ -1,0 +1,105 @@
+"""Batches for student and teacher from one split: each reads with its own reader, units brought into line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rekd.data import Encoded
+from rekd.types import Batch, Split, Units
+from rekd.units import TextReader
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """What one step reads. teacher: the same examples as the teacher reads them, None where it reads them alike.
+
+    teacher_units: (B, N) int64, the teacher's unit at each of the student's, -1 where it has none; None where they agree.
+    """
+
+    student: Batch
+    teacher: Batch | None = None
+    teacher_units: Tensor | None = None
+
+    def to_student(self, teacher_values: Tensor) -> tuple[Tensor, Tensor]:
+        """Values on the teacher's units (B, M) as values on the student's (B, N), and where they exist (B, N) bool."""
+        if self.teacher_units is None:
+            return teacher_values, self.student.unit_mask
+        found = (self.teacher_units >= 0) & self.student.unit_mask
+        return teacher_values.gather(1, self.teacher_units.clamp(min=0)), found
+
+    def to_teacher(self, student_mask: Tensor) -> Tensor:
+        """A mask on the student's units (B, N) as a mask on the teacher's (B, M): a unit is selected where any of its is."""
+        if self.teacher_units is None:
+            return student_mask
+        out = torch.zeros(self.teacher.unit_mask.shape, device=student_mask.device)
+        values = student_mask.float() * (self.teacher_units >= 0)
+        return out.scatter_reduce(1, self.teacher_units.clamp(min=0), values, "amax") > 0.5
+
+
+def alignment(split: Split, student: TextReader, teacher: TextReader, chunk: int = 256) -> np.ndarray:
+    """`align` over a whole split: (n, N) int64."""
+    parts = []
+    for start in range(0, len(split), chunk):
+        examples = [split[row] for row in range(start, min(start + chunk, len(split)))]
+        parts.append(align(student.read(examples).units, teacher.read(examples).units))
+    width = max(part.shape[1] for part in parts)
+    return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=-1) for part in parts])
+
+
+def align(student: Sequence[Units], teacher: Sequence[Units]) -> np.ndarray:
+    """For each unit of the student the teacher's unit at the same place, by characters: (n, N) int64, -1 where none.
+
+    Two tokenisers read different amounts of a long text and join words differently around signs that they do not know,
+    so equal kinds of units need not be equal units.
+    """
+    out = np.full((len(student), max(map(len, student))), -1, np.int64)
+    for row, (mine, theirs) in enumerate(zip(student, teacher, strict=True)):
+        starts = np.array([place[0] for place in theirs.places])
+        stops = np.array([place[1] for place in theirs.places])
+        begins = np.array([place[0] for place in mine.places])
+        ends = np.array([place[1] for place in mine.places])
+        unit = np.maximum(np.searchsorted(starts, begins, "right") - 1, 0)
+        overlaps = (starts[unit] < ends) & (begins < stops[unit])
+        out[row, : len(mine)] = np.where(overlaps, unit, -1)
+    return out
+
+
+class Feed:
+    """Batches of a training split on the device, a pure function of rows, step and seed.
+
+    Args:
+        data: the split as the student reads it. teacher_data: as the teacher does, where its reader differs.
+        teacher_units: (n, N) of `alignment`, where their units differ. augment: images are cropped and flipped.
+    """
+
+    def __init__(
+        self,
+        data: Encoded,
+        device: torch.device,
+        teacher_data: Encoded | None = None,
+        teacher_units: np.ndarray | None = None,
+        augment: bool = False,
+    ):
+        self.data, self.teacher_data, self.device = data, teacher_data, device
+        self.teacher_units, self.augment = teacher_units, augment
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def batch(self, rows: np.ndarray, step: int, seed: int) -> Pair:
+        """The examples `rows` as they are seen at `step`."""
+        options = {"step": step, "seed": seed, "augment": self.augment}
+        student = self.data.batch(rows, self.device, **options)
+        if self.teacher_data is None:
+            return Pair(student)
+        teacher, units = self.teacher_data.batch(rows, self.device, **options), None
+        if self.teacher_units is not None:
+            units = torch.from_numpy(self.teacher_units[rows, : student.unit_mask.shape[1]]).to(self.device)
+            units = torch.where(units < teacher.unit_mask.shape[1], units, -1)
+        return Pair(student, teacher, units)

@@ -1,0 +1,154 @@
+"""One run from configuration to checkpoint, in its folder: config.json, metrics.jsonl, state/, checkpoint/."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+from rekd import checkpoints
+from rekd.checkpoints import Info, replaced_folder, write_json
+from rekd.config import TrainConfig
+from rekd.models import RationaleModel
+from rekd.training.card import model_card, words_card
+from rekd.training.evaluate import fit_cut, own_accuracy
+from rekd.training.loop import Trainer
+from rekd.training.setup import Setup, prepare, resolve
+from rekd.training.task import Objective, Teacher
+
+PACKAGES = ("torch", "transformers", "timm", "accelerate", "safetensors", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a result depends on."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
+
+
+def accelerator_for(config: TrainConfig, cpu: bool = False) -> Accelerator:
+    """bf16 where the device has it and the run does not ask for fp32; otherwise fp32."""
+    on_gpu = torch.cuda.is_available() and not cpu
+    wants = config.precision == "bf16" or (config.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
+    return Accelerator(mixed_precision="bf16" if wants else "no", cpu=cpu)
+
+
+def start(config: TrainConfig, run: Path) -> TrainConfig:
+    """Write a new run's folder, or check that an old one holds the same configuration.
+
+    Raises:
+        FileExistsError: the folder holds a run with another configuration.
+    """
+    config = resolve(config)
+    path = run / "config.json"
+    values = json.loads(json.dumps(config.to_dict()))
+    if path.is_file():
+        old = json.loads(path.read_text(encoding="utf-8"))["training"]
+        if changed := sorted(key for key in values if values[key] != old.get(key)):
+            raise FileExistsError(
+                f"{run} holds another run: it differs in {', '.join(changed)}. Name another folder with --out, "
+                f"or go on with that run by `python -m rekd train --resume {run}`."
+            )
+        return config
+    run.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"training": values, "versions": versions()})
+    return config
+
+
+def read_config(run: Path) -> TrainConfig:
+    """The configuration of a run's folder.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+    """
+    path = run / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{run} holds no run: {path} is missing. Start one with `python -m rekd train --task ...`.")
+    return TrainConfig.from_dict(json.loads(path.read_text(encoding="utf-8"))["training"])
+
+
+def fit(config: TrainConfig, run: Path, *, cpu: bool = False, quiet: bool = False) -> Info:
+    """Train a run, or go on with it from its latest state, and write its checkpoint to run/checkpoint.
+
+    Args:
+        config: started by `start`, so that every field is resolved.
+
+    Returns:
+        the checkpoint's information.
+    """
+    accelerator = accelerator_for(config, cpu)
+    set_seed(config.seed)
+    torch.set_float32_matmul_precision("high")
+    setup = prepare(config, accelerator.device)
+    length = setup.reader.config.max_tokens if setup.spec.modality == "text" else len(setup.reader.units)
+    teacher = Teacher(setup.teacher.model) if setup.teacher else None
+    objective = Objective(setup.model, config, teacher, fixed_length=length)
+
+    def evaluate() -> float:
+        with accelerator.autocast():
+            return own_accuracy(setup.model, setup.dev, config.seed)
+
+    trainer = Trainer(run, config, objective, setup.feed, evaluate, accelerator, quiet)
+    progress = trainer.train()
+    info = None
+    if accelerator.is_main_process:
+        training = {**config.to_dict(), **_provenance(setup), "best_step": progress.best_step, "steps_done": progress.step}
+        info = export(run / "checkpoint", setup, training)
+    accelerator.wait_for_everyone()
+    return info or checkpoints.read_info(run / "checkpoint")
+
+
+def _provenance(setup: Setup) -> dict[str, Any]:
+    """What config.json keeps beside the configuration: the teacher's name and hash."""
+    return {"teacher_name": setup.teacher.info.name, "teacher_hash": setup.teacher.info.hash} if setup.teacher else {}
+
+
+def export(folder: Path, setup: Setup, training: dict[str, Any]) -> Info:
+    """Save the model, reload it as stored, fit its calibrated cut on dev, and save it again with the cut."""
+    model, config = setup.model, setup.config
+    if model.words is not None:
+        name = checkpoints.save_words(folder.parent, model.words, setup.reader.tokenizer, words_card(config.backbone))
+        model.config = replace(model.config, words=name)
+    fixed = {
+        "task": config.task,
+        "role": config.kind,
+        "training": training,
+        "versions": versions(),
+        "tokenizer": getattr(setup.reader, "tokenizer", None),
+    }
+    info = checkpoints.save(folder, model, **fixed)
+    if model.config.selects:
+        stored = checkpoints.load(folder, str(_device(model))).model
+        stored.config = replace(stored.config, cut=fit_cut(stored, setup.dev))
+        info = checkpoints.save(folder, stored, **fixed)
+    card = model_card(info, {})
+    return publish(folder, folder, info.role, {}, card)
+
+
+def publish(source: Path, target: Path, role: str, metrics: dict[str, Any], card: str) -> Info:
+    """Copy a checkpoint with its metrics, card and role; weights stay as they are, byte for byte."""
+    import shutil
+
+    values = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    with replaced_folder(target) as temp:
+        for path in source.iterdir():
+            if path.is_file() and path.name not in ("config.json", "metrics.json", "README.md"):
+                shutil.copy2(path, temp / path.name)
+            elif path.is_dir():
+                shutil.copytree(path, temp / path.name)
+        write_json(temp / "config.json", {**values, "role": role})
+        if metrics:
+            write_json(temp / "metrics.json", metrics)
+        (temp / "README.md").write_text(card, encoding="utf-8")
+    return checkpoints.read_info(target)
+
+
+def _device(model: RationaleModel) -> torch.device:
+    return next(model.parameters()).device
+
+

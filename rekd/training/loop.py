@@ -1,0 +1,207 @@
+"""The one training loop, over 🤗 Accelerate: any kind, CPU or GPU, one process or several, resumable to the same numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.optim import AdamW
+from tqdm import tqdm
+
+from rekd import masks
+from rekd.config import TrainConfig
+from rekd.data import batch_indices
+from rekd.training.feed import Feed
+from rekd.training.state import Progress, cut_metrics, load_state, restore_optimizer, save_state
+from rekd.training.task import Objective
+
+
+class NotFinite(RuntimeError):
+    """The loss became no number; the run halts and its last good state stands."""
+
+
+def learning_rate(step: int, config: TrainConfig) -> float:
+    """Linear warm-up, then cosine to zero: a pure function of the step."""
+    warm = max(1, round(config.warmup * config.steps))
+    if step < warm:
+        return config.learning_rate * (step + 1) / warm
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, config.steps - warm)))
+
+
+def make_optimizer(objective: Objective, config: TrainConfig) -> AdamW:
+    """AdamW; biases, norms and single vectors are not decayed."""
+    named = [p for p in objective.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in named if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in named if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return AdamW(groups, lr=config.learning_rate, fused=named[0].device.type == "cuda")
+
+
+class Trainer:
+    """One run in its folder: metrics.jsonl and state/ are written there.
+
+    Args:
+        evaluate: the model's dev accuracy under the run's own mask rule, called every `evaluate_every` steps.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        config: TrainConfig,
+        objective: Objective,
+        feed: Feed,
+        evaluate: Callable[[], float],
+        accelerator: Accelerator,
+        quiet: bool = False,
+    ):
+        self.run, self.config, self.feed, self.evaluate = run, config, feed, evaluate
+        self.accelerator, self.quiet = accelerator, quiet
+        self.model = objective.model
+        self.optimizer = make_optimizer(objective.to(accelerator.device), config)
+        self.objective, self.optimizer = accelerator.prepare(objective, self.optimizer)
+        self.progress, self.best = Progress(), self._weights()
+        self.dual = torch.zeros((), device=accelerator.device)
+        self.every = config.evaluate_every or max(1, config.steps // 20)
+        self._resume()
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items() if not k.startswith("words.")}
+
+    def _resume(self) -> None:
+        state = load_state(self.run)
+        if state is None:
+            cut_metrics(self.run / "metrics.jsonl", 0)
+            return
+        weights, self.best, tensors, groups, self.progress = state
+        self.model.load_state_dict(weights, strict=False)  # all but the shared word table, which never changes
+        restore_optimizer(self.optimizer, tensors, groups)
+        self.dual.fill_(self.progress.dual)
+        cut_metrics(self.run / "metrics.jsonl", self.progress.step)
+
+    def train(self) -> Progress:
+        """Run to the last step, or until patience ends; the best weights by dev accuracy are in the model afterwards.
+
+        Raises:
+            NotFinite: the loss is no number; the last state on disk stands.
+        """
+        bar = tqdm(total=self.config.steps, initial=self.progress.step, disable=self._silent(), unit="step")
+        pending: dict[str, list[Tensor]] = {}
+        started, since = time.perf_counter(), self.progress.step
+        while self.progress.step < self.config.steps and not self._out_of_patience():
+            for name, value in self._step(self.progress.step).items():
+                pending.setdefault(name, []).append(value)
+            self.progress.step += 1
+            bar.update()
+            due = self.progress.step % self.every == 0 or self.progress.step == self.config.steps
+            if self.progress.step % self.config.log_every == 0 or due:
+                means = {name: float(torch.stack(values).mean()) for name, values in pending.items()}
+                self._check(means)
+                self.progress.dual = float(self.dual)
+                speed = (self.progress.step - since) * self.config.batch_size / (time.perf_counter() - started)
+                self._log({**means, **({"dev_accuracy": self._evaluate()} if due else {}), "examples_per_second": speed})
+                bar.set_postfix(loss=f"{means['total']:.3f}", dev=f"{self.progress.best_accuracy:.3f}")
+                pending.clear()
+                started, since = time.perf_counter(), self.progress.step
+                if due:
+                    self._save()
+        bar.close()
+        self.model.load_state_dict(self.best, strict=False)
+        return self.progress
+
+    def _silent(self) -> bool:
+        return self.quiet or not self.accelerator.is_main_process
+
+    def _out_of_patience(self) -> bool:
+        return bool(self.config.patience) and self.progress.stale >= self.config.patience
+
+    def _step(self, step: int) -> dict[str, Tensor]:
+        """One optimiser step; returns the means of its terms over the whole batch, still on the device."""
+        config, world = self.config, self.accelerator.num_processes
+        self.objective.train()
+        rows = batch_indices(self.feed.size, config.batch_size, step, config.seed)[self.accelerator.process_index :: world]
+        parts = [rows[part :: config.accumulation] for part in range(config.accumulation)]
+        batches = [self.feed.batch(part, step, config.seed) for part in parts]
+        whole = self._whole_rate(batches, step) if world * config.accumulation > 1 else None
+        logged: dict[str, Tensor] = {}
+        for number, batch in enumerate(batches):
+            self._reseed(step, number)
+            sync = number == len(batches) - 1
+            with self.accelerator.autocast(), _maybe_no_sync(self.accelerator, self.objective, sync):
+                terms = self.objective(batch, step, whole, self.dual)
+                self.accelerator.backward(terms["total"] / config.accumulation)
+            for name, value in terms.items():
+                logged[name] = logged.get(name, 0.0) + value.detach() / config.accumulation
+        logged["gradient_norm"] = self.accelerator.clip_grad_norm_(self.objective.parameters(), config.clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(step, config)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self._move_dual(logged.get("r") if whole is None else whole)
+        return {name: self.accelerator.reduce(value, "mean") for name, value in logged.items()} if world > 1 else logged
+
+    def _whole_rate(self, batches: list, step: int) -> Tensor | None:
+        """R over all micro-batches and processes, from a pass of the generator alone (method.md 3)."""
+        if self.config.kind not in ("re", "rekd"):
+            return None
+        objective, rates = self.accelerator.unwrap_model(self.objective), []
+        for number, batch in enumerate(batches):
+            self._reseed(step, number)
+            with torch.no_grad(), self.accelerator.autocast():
+                rates.append(objective.rates(batch.student, step))
+        return self.accelerator.gather(torch.cat(rates)).mean()
+
+    def _move_dual(self, rate: Tensor | None) -> None:
+        if rate is not None and self.config.rate_form == "auto":
+            self.dual += self.config.dual_step * (rate - self.config.rate)
+
+    def _reseed(self, step: int, number: int) -> None:
+        """Dropout is a function of (seed, step, micro-batch, process), so that a resumed run draws the same."""
+        here = torch.tensor([self.accelerator.process_index * self.config.accumulation + number])
+        torch.manual_seed(int(masks.uniform(self.config.seed, step, here, 1) * 2**53) & 0x7FFFFFFF)
+
+    def _check(self, means: dict[str, float]) -> None:
+        if not math.isfinite(means["total"]):
+            raise NotFinite(
+                f"The loss is {means['total']} at step {self.progress.step}; the run halts and its last good state stands. "
+                "Lower the learning rate or raise the last temperature, then start again."
+            )
+
+    def _evaluate(self) -> float:
+        self.objective.eval()
+        accuracy = self.evaluate()
+        better = accuracy > self.progress.best_accuracy
+        self.progress.history.append({"step": self.progress.step, "dev_accuracy": accuracy})
+        self.progress.stale = 0 if better else self.progress.stale + 1
+        if better:
+            self.progress.best_accuracy, self.progress.best_step = accuracy, self.progress.step
+            self.best = self._weights()
+        return accuracy
+
+    def _log(self, values: dict[str, float]) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        config, step = self.config, self.progress.step
+        line = {"step": step, **values, "learning_rate": learning_rate(step - 1, config), "alpha": config.alpha}
+        if config.kind in ("re", "rekd"):
+            line["tau"] = masks.temperature(step - 1, config.steps - 1, config.tau_start, config.tau_end)
+            line["dual"], line["target_rate"] = self.progress.dual, config.rate
+        with (self.run / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _save(self) -> None:
+        if self.accelerator.is_main_process:
+            save_state(self.run, self._weights(), self.best, self.optimizer, self.progress, self.config.keep_states)
+        self.accelerator.wait_for_everyone()
+
+
+def _maybe_no_sync(accelerator: Accelerator, module, sync: bool):
+    from contextlib import nullcontext
+
+    return nullcontext() if sync else accelerator.no_sync(module)

@@ -1,0 +1,133 @@
+"""`python -m rekd evaluate`: a checkpoint's numbers on a split, as a table and as rows an example."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rekd import checkpoints, masks
+from rekd.checkpoints import Checkpoint
+from rekd.config import choose
+from rekd.data import TASKS, Encoded, encode, load_split
+from rekd.training.evaluate import evaluate, label_logits, select_split, selection_logits
+from rekd.types import MASK_RULES
+
+
+def best_device() -> str:
+    """cuda, mps or cpu, whichever is fastest here."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def evaluate_checkpoint(source: str, options: Namespace) -> dict[str, Any]:
+    """Load a checkpoint and measure it.
+
+    Args:
+        options: task, split, limit, draws, seed, out, rule, device, as the command line gives them.
+
+    Raises:
+        ValueError: the task's labels are not the checkpoint's. CheckpointError, DataMissing: as they say.
+    """
+    choose("--rule", options.rule, MASK_RULES)
+    device = options.device or best_device()
+    checkpoint = checkpoints.load(source, device)
+    task = options.task or checkpoint.info.task
+    check_labels(checkpoint, task)
+    dev, test = (_encoded(checkpoint, task, split, options.limit, device) for split in ("dev", options.split))
+    reference = checkpoint.info.metrics.get("mask_reference")
+    measured = evaluate(checkpoint.model, dev, test, draws=options.draws, reference=reference, seed=options.seed)
+    if options.out:
+        write_rows(options.out, checkpoint, test, options.rule, options.seed)
+    return {"checkpoint": checkpoint.info.name, "hash": checkpoint.info.hash, "task": task, "split": options.split, **measured}
+
+
+def check_labels(checkpoint: Checkpoint, task: str) -> None:
+    """Refuse a data set whose classes are not the model's.
+
+    Raises:
+        ValueError: see above.
+    """
+    choose("--task", task, tuple(TASKS))
+    classes = checkpoint.info.config.classes
+    if tuple(TASKS[task].classes) != classes:
+        fitting = ", ".join(name for name, spec in TASKS.items() if tuple(spec.classes) == classes)
+        raise ValueError(f"{checkpoint.info.name} knows the classes {', '.join(classes)}, which {task} has not; it reads {fitting}")
+
+
+def _encoded(checkpoint: Checkpoint, task: str, split: str, limit: int | None, device: str) -> Encoded:
+    rows = load_split(task, split)
+    if limit and limit < len(rows):
+        rows = rows.take(np.sort(np.random.default_rng(0).permutation(len(rows))[:limit]))
+    return encode(rows, checkpoint.reader).to(device)
+
+
+def report_lines(report: dict[str, Any]) -> list[str]:
+    """The table that a person reads."""
+    lines = [
+        "",
+        f"{report['checkpoint']} ({report['hash']}) on {report['examples']:,} examples of {report['task']} {report['split']}, "
+        f"target rate {report['target_rate']:.1%} of an input's units",
+        f"  {'masks':<28}{'accuracy':>9}{'sd':>8}{'rate':>9}{'sd':>8}{'empty':>8}",
+    ]
+    for rule, values in report.get("rules", {}).items():
+        name = f"{rule}, mean of {values['draws']}" if "draws" in values else rule
+        spread = f"{values['accuracy_sd']:.4f}" if "accuracy_sd" in values else ""
+        rates = f"{values['rate']:>9.2%}{values['rate_sd']:>8.2%}{values['repaired']:>8.2%}"
+        lines.append(f"  {name:<28}{values['accuracy']:>9.4f}{spread:>8}{rates}")
+    lines.append(f"  {'random mask (control)':<28}{report['random']['accuracy']:>9.4f}")
+    lines.append(f"  {'whole input':<28}{report['whole_input']['accuracy']:>9.4f}")
+    return lines + _leak_lines(report)
+
+
+def _leak_lines(report: dict[str, Any]) -> list[str]:
+    if "leaks" not in report:
+        return []
+    from rekd.measures.leakage import LeakReport
+
+    leaks = LeakReport.from_dict({key: value for key, value in report["leaks"].items() if key != "honest"})
+    classes = zip(leaks.classes, leaks.rates, leaks.empty, strict=True)
+    table = [f"    {name:<26}{rate:>9.2%}{empty:>8.2%}" for name, rate, empty in classes if rate is not None]
+    verdict = "honest by the bound on swap" if leaks.honest else "NOT honest: the mask codes the label"
+    return [f"  leaks under {leaks.rule} masks: {verdict}", *(f"    {s}" for s in leaks.sentences()), f"    {'class':<26}{'rate':>9}{'empty':>8}", *table]
+
+
+def write_rows(path: Path, checkpoint: Checkpoint, data: Encoded, rule: str, seed: int) -> None:
+    """One Parquet row an example: id, label, predicted class, confidence, count, mask bits under `rule`, atomically."""
+    import os
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    mask = _row_masks(checkpoint, data, rule, seed)
+    probs = label_logits(checkpoint.model, data, mask).softmax(1)
+    shown = data.unit_mask.cpu() if mask is None else mask
+    lengths = data.unit_mask.cpu().sum(1).tolist()
+    classes = checkpoint.info.config.classes
+    table = pa.table(
+        {
+            "id": data.ids.cpu().numpy(),
+            "label": [classes[label] if label >= 0 else None for label in data.labels.tolist()],
+            "predicted": [classes[label] for label in probs.argmax(1).tolist()],
+            "confidence": probs.amax(1).numpy(),
+            "count": shown.sum(1).numpy(),
+            "mask": pa.array([row[:n].tolist() for row, n in zip(shown, lengths, strict=True)], pa.list_(pa.bool_())),
+        }
+    ).replace_schema_metadata({"checkpoint": checkpoint.info.name, "hash": checkpoint.info.hash, "rule": rule, "seed": str(seed)})
+    temp = path.with_name(f".{path.name}.{os.getpid()}")
+    pq.write_table(table, temp)
+    os.replace(temp, path)
+
+
+def _row_masks(checkpoint: Checkpoint, data: Encoded, rule: str, seed: int) -> Tensor | None:
+    model = checkpoint.model
+    if model.config.selects:
+        return select_split(model, data, selection_logits(model, data), rule, seed).mask
+    if model.config.kind == "random":
+        return masks.random_mask(data.unit_mask.cpu(), model.config.rate, seed, 1, data.ids.cpu())
+    return None

@@ -1,0 +1,188 @@
+"""From a run's configuration to its models, data and teacher: what the loop is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from rekd import checkpoints
+from rekd.checkpoints import Checkpoint
+from rekd.config import PRESETS, RECIPES, ModelConfig, ReaderConfig, TrainConfig, choose
+from rekd.data import TASKS, Encoded, TaskSpec, encode, load_split
+from rekd.models import RationaleModel, build
+from rekd.training.feed import Feed, alignment
+from rekd.training.task import Teacher
+from rekd.types import Split
+from rekd.units import ImageReader, TextReader
+
+RATE_WEIGHTS = {"text": 10.0, "image": 20.0}
+"""method.md 5."""
+
+
+class NotAMatch(ValueError):
+    """A teacher that can't teach this student, with the reason."""
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """Everything of a run but the loop. source: the folder or Hub id that text towers began from."""
+
+    config: TrainConfig
+    spec: TaskSpec
+    model: RationaleModel
+    reader: TextReader | ImageReader
+    feed: Feed
+    dev: Encoded
+    teacher: Checkpoint | None
+
+
+def resolve(config: TrainConfig) -> TrainConfig:
+    """The configuration with the task's own values where it left them open.
+
+    Raises:
+        ValueError: no such task, or one without a training split.
+    """
+    spec = trainable(config.task)
+    text = spec.modality == "text"
+    auto = config.rate_form == "auto"
+    return replace(
+        config,
+        rate=config.rate or spec.rate,
+        units=(config.units or "words") if text else "patches",
+        backbone=config.backbone or spec.backbone,
+        backbone_args=config.backbone_args or ({} if config.backbone else dict(spec.backbone_args)),
+        rate_weight=config.rate_weight or (RATE_WEIGHTS[spec.modality] if auto else 0.0),
+    )
+
+
+def trainable(task: str) -> TaskSpec:
+    """The task's entry in the table of data sets.
+
+    Raises:
+        ValueError: no such task, or one without a training split.
+    """
+    choose("task", task, tuple(name for name, spec in TASKS.items() if "train" in spec.splits))
+    return TASKS[task]
+
+
+def prepare(config: TrainConfig, device: torch.device) -> Setup:
+    """Load data, teacher and backbone of a resolved configuration.
+
+    Raises:
+        NotAMatch: the teacher reads other units or classes. DataMissing, CheckpointError, OSError: as they say.
+    """
+    spec = trainable(config.task)
+    teacher = checkpoints.load(config.teacher, str(device)) if config.kind == "rekd" else None
+    torch.manual_seed(config.seed)
+    model, reader = new_model(config, spec)
+    if teacher is not None:
+        check_teacher(teacher, model.config)
+    train, dev = load_split(config.task, "train"), load_split(config.task, "dev")
+    if config.dev_limit:
+        dev = dev.take(range(min(config.dev_limit, len(dev))))
+    feed = make_feed(config, train, reader, teacher, device)
+    return Setup(config, spec, model, reader, feed, encode(dev, reader).to(device), teacher)
+
+
+def make_feed(config: TrainConfig, train: Split, reader, teacher: Checkpoint | None, device: torch.device) -> Feed:
+    """The training batches, read once more by the teacher's reader where that differs."""
+    data, other, units = encode(train, reader).to(device), None, None
+    if teacher is not None and not _alike(reader, teacher.reader):
+        other = encode(train, teacher.reader).to(device)
+        units = alignment(train, reader, teacher.reader) if isinstance(reader, TextReader) else None
+    return Feed(data, device, other, units, augment=config.augment and train.modality == "image")
+
+
+def _alike(first: TextReader | ImageReader, second: TextReader | ImageReader) -> bool:
+    if first.config != second.config:
+        return False
+    return isinstance(first, ImageReader) or first.tokenizer.get_vocab() == second.tokenizer.get_vocab()
+
+
+def check_teacher(teacher: Checkpoint, student: ModelConfig) -> None:
+    """Refuse a teacher whose units or classes are not the student's, saying which.
+
+    Raises:
+        NotAMatch: see above.
+    """
+    config, name = teacher.info.config, teacher.info.name
+    if not config.selects:
+        raise NotAMatch(f"{name} is of kind {config.kind!r} and selects nothing; a teacher must be of kind re or rekd")
+    if config.classes != student.classes:
+        raise NotAMatch(f"{name} knows the classes {', '.join(config.classes)}; the student has {', '.join(student.classes)}")
+    if config.reader.signature != student.reader.signature:
+        raise NotAMatch(
+            f"{name} selects {_described(config.reader)}, the student {_described(student.reader)}; choose one with the same units"
+        )
+
+
+def _described(reader: ReaderConfig) -> str:
+    return "patches in {} rows of {}".format(*reader.grid) if reader.modality == "image" else reader.units
+
+
+def new_model(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, TextReader | ImageReader]:
+    """A student before its first step: pretrained text towers, or vision towers from scratch or from timm's weights."""
+    return (_new_text if spec.modality == "text" else _new_image)(config, spec)
+
+
+def _shared(config: TrainConfig, spec: TaskSpec) -> dict[str, Any]:
+    names = ("kind", "rate", "masking", "final_norm", "pooling")
+    return {name: getattr(config, name) for name in names} | {"classes": spec.classes}
+
+
+def _new_text(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, TextReader]:
+    from rekd.models.text import WordTable, pretrained, tokenizer_from
+
+    arch, weights, words = pretrained(config.backbone, config.backbone_args.get("layers", ()))
+    reader_config = ReaderConfig("text", units=config.units, max_tokens=config.max_tokens)
+    reader = TextReader(reader_config, tokenizer_from(config.backbone))
+    model_config = ModelConfig(
+        reader=reader_config, arch=arch, train_words=config.train_words, **_shared(config, spec)
+    )
+    table = None if config.train_words else WordTable.quantise(words)
+    model = build(model_config, table, blank_id=reader.blank_id, dropout=config.dropout)
+    for tower in _towers(model):
+        tower.encoder.load_state_dict(weights)
+        if config.train_words:
+            tower.words.weight.data.copy_(words)
+    return model, reader
+
+
+def _new_image(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, ImageReader]:
+    import timm
+
+    args = dict(config.backbone_args)
+    weights = args.pop("pretrained", False)
+    source = timm.create_model(config.backbone, pretrained=weights, num_classes=0, **args)
+    mean, std = (source.pretrained_cfg["mean"], source.pretrained_cfg["std"]) if weights else (spec.mean, spec.std)
+    size, patch = args.pop("img_size", spec.image_size), args.pop("patch_size", source.patch_embed.patch_size)
+    reader_config = ReaderConfig("image", "patches", image_size=_pair(size), patch_size=_pair(patch), mean=mean, std=std)
+    arch = {"name": config.backbone, "args": args}
+    model = build(ModelConfig(reader=reader_config, arch=arch, **_shared(config, spec)), dropout=config.dropout)
+    if weights:  # everything but the classifier, which is new
+        for tower in _towers(model):
+            tower.vit.load_state_dict(source.state_dict(), strict=False)
+    return model, ImageReader(reader_config)
+
+
+def _pair(size: int | Sequence[int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else tuple(size)
+
+
+def _towers(model: RationaleModel) -> list[nn.Module]:
+    return [tower for tower in (model.generator, model.predictor) if tower is not None]
+
+
+def from_recipe(name: str, **values: Any) -> TrainConfig:
+    """A named recipe's configuration, with `values` over it.
+
+    Raises:
+        ValueError: no such recipe, with those that exist.
+    """
+    choose("recipe", name, tuple(RECIPES))
+    chosen = {**RECIPES[name], **values}
+    return TrainConfig(**{**PRESETS[chosen.get("preset", "default")], **chosen})

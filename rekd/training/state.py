@@ -1,0 +1,99 @@
+"""Where a run stands, on disk: weights, optimiser and counters as safetensors and JSON, replaced atomically."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from rekd.checkpoints import replaced_folder, write_json
+
+
+@dataclass
+class Progress:
+    """The counters of a run. step: steps done. dual: signed dual weight of the rate."""
+
+    step: int = 0
+    dual: float = 0.0
+    best_accuracy: float = -1.0
+    best_step: int = 0
+    stale: int = 0
+    """Evaluations since the best one."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """Dev accuracy at each evaluation."""
+
+
+def save_state(
+    run: Path, weights: Mapping[str, Tensor], best: Mapping[str, Tensor], optimizer: Optimizer, progress: Progress, keep: int
+) -> None:
+    """Write state/<step>/, then point `latest` at it, then drop all but the newest `keep` states."""
+    root = run / "state"
+    name = f"{progress.step:08d}"
+    with replaced_folder(root / name) as temp:
+        save_file(_plain(weights), temp / "weights.safetensors")
+        save_file(_plain(best), temp / "best.safetensors")
+        tensors, groups = flatten_optimizer(optimizer)
+        save_file(tensors, temp / "optimizer.safetensors")
+        write_json(temp / "progress.json", {"progress": asdict(progress), "groups": groups})
+    pointer = root / ".latest.new"
+    pointer.write_text(name, encoding="utf-8")
+    os.replace(pointer, root / "latest")
+    for old in sorted(path for path in root.iterdir() if path.is_dir() and path.name.isdecimal())[:-keep]:
+        shutil.rmtree(old)
+
+
+def load_state(run: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor], list, Progress] | None:
+    """weights, best weights, optimiser tensors and groups, progress of the latest state; None where a run has none yet."""
+    pointer = run / "state" / "latest"
+    if not pointer.is_file():
+        return None
+    folder = run / "state" / pointer.read_text(encoding="utf-8").strip()
+    values = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+    weights, best, tensors = (load_file(folder / f"{name}.safetensors") for name in ("weights", "best", "optimizer"))
+    return weights, best, tensors, values["groups"], Progress(**values["progress"])
+
+
+def flatten_optimizer(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """An optimiser's state as one flat dict of tensors "<parameter number>.<name>" and its groups without tensors."""
+    state = optimizer.state_dict()
+    tensors = {f"{n}.{key}": torch.as_tensor(v) for n, values in state["state"].items() for key, v in values.items()}
+    return _plain(tensors), state["param_groups"]
+
+
+def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]) -> None:
+    """The inverse of `flatten_optimizer`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        number, key = name.split(".", 1)
+        state.setdefault(int(number), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def cut_metrics(path: Path, step: int) -> None:
+    """Drop the lines of metrics.jsonl beyond `step`, and a last line that a kill left half written."""
+    if not path.is_file():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            values = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if values["step"] <= step:
+            kept.append(line)
+    temp = path.with_name(".metrics.new")
+    temp.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+    os.replace(temp, path)
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}

@@ -1,0 +1,217 @@
+"""What every page draws first: page settings, links, and the task, models, mask rule and methods that pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from rekd.ui import cache, lineup, state, theme
+
+if TYPE_CHECKING:
+    from rekd.checkpoints import Info
+    from rekd.ui.state import View
+
+PAGES = (
+    ("app.py", "Explore", ":material/search:"),
+    ("pages/train.py", "Train", ":material/model_training:"),
+    ("pages/results.py", "Results", ":material/monitoring:"),
+    ("pages/errors.py", "Errors", ":material/error:"),
+    ("pages/learn.py", "Learn", ":material/school:"),
+)
+"""All pages of the house in order; a link is drawn for those that exist."""
+HOME = Path(__file__).resolve().parents[2]
+
+RULES = {
+    "calibrated": "calibrated to the rate p",
+    "top-k": "top-k at the rate p",
+    "threshold": "threshold, P(select) > ½",
+    "sampled": "sampled, one seeded draw",
+}
+RULE_HELP = (
+    "How P(select) becomes a mask. calibrated: above a cut that was fitted on the dev split, so that the mean share is p. "
+    "top-k: the largest p · N. threshold: above ½. sampled: each unit drawn with its own probability."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Desk:
+    """What lies on the table: the settled view and the models behind its names.
+
+    chosen: slot -> model, empty slots left out, teacher first. data_sets: names of those with the models' labels.
+    """
+
+    view: View
+    infos: tuple[Info, ...]
+    chosen: Mapping[str, Info]
+    judge: Info
+    specs: Mapping[str, Any]
+    data_sets: tuple[str, ...]
+
+    @property
+    def modality(self) -> str:
+        return self.judge.config.reader.modality
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.judge.config.classes
+
+
+def frame(title: str) -> Desk | None:
+    """Draw the frame and settle the view; None, with the way out drawn, where there is no checkpoint."""
+    st.set_page_config(page_title=f"{title} · REKD", page_icon=theme.icon(), layout="wide")
+    st.html(theme.style_sheet())
+    view = state.current()
+    with st.sidebar:
+        _brand()
+    infos = tuple(cache.infos())
+    if not infos:
+        _no_checkpoints()
+        return None
+    from rekd.data.spec import TASKS
+
+    view, notes = lineup.resolve(view, infos, TASKS, cache.at_hand)
+    state.settle(view, notes)
+    desk = _desk(view, infos, TASKS)
+    with st.sidebar:
+        _choices(desk)
+    for sentence in state.notes():
+        st.warning(sentence, icon=":material/link_off:")
+    return desk
+
+
+def _desk(view: View, infos: tuple[Info, ...], specs: Mapping[str, Any]) -> Desk:
+    anchor = lineup.anchor_of(infos, view.task, view.teacher)
+    chosen = {}
+    for slot in state.SLOTS:
+        for info in lineup.candidates(slot, infos, anchor, view.task):
+            if info.name == view.model(slot):
+                chosen[slot] = info
+    judge = next(info for info in lineup.judges(infos, anchor, view.task) if info.name == view.judge)
+    return Desk(view, infos, chosen, judge, specs, tuple(lineup.data_sets(anchor, specs)))
+
+
+def _brand() -> None:
+    st.markdown("### REKD Rationale Explorer")
+    here = [page for page in PAGES if (HOME / page[0]).is_file()]
+    if len(here) > 1:
+        for path, label, icon in here:
+            st.page_link(path, label=label, icon=icon)
+
+
+def _no_checkpoints() -> None:
+    st.title("There is no model to look at yet")
+    st.markdown(
+        "No checkpoint was found. They live in the folder `checkpoints/` of the project, and in the folders that the "
+        "environment variable `REKD_CHECKPOINTS` names. Train one with `python -m rekd train --help`, or load one here."
+    )
+    _load_another()
+    _broken()
+
+
+def _choices(desk: Desk) -> None:
+    view = desk.view
+    names = lineup.tasks(desk.infos, desk.specs)
+    titles = {name: desk.specs[name].title if name in desk.specs else name for name in names}
+    st.selectbox("Task", names, format_func=titles.get, **state.widget("task", view.task) | {"on_change": _new_task})
+    if len(desk.data_sets) > 1 and not view.own:
+        titles = {name: desk.specs[name].title for name in desk.data_sets}
+        widget = state.widget("data", view.data) | {"on_change": _new_data}
+        st.selectbox("Examples from", desk.data_sets, format_func=titles.get, **widget)
+    rule_help = {"help": RULE_HELP}
+    st.selectbox("Mask rule", state.RULES, format_func=RULES.get, **rule_help, **state.widget("rule", view.rule))
+    if view.rule == "sampled":
+        _seed(view)
+    with st.expander("Models compared", icon=":material/view_column:"):
+        _models(desk)
+    with st.expander("Captum and scores", icon=":material/balance:"):
+        _captum(desk)
+    with st.expander("Load another model", icon=":material/add:"):
+        _load_another()
+        _broken()
+
+
+def _seed(view: View) -> None:
+    help_text = "Sampled masks and the sampling Captum methods draw from it: the same seed, the same picture."
+    st.number_input("Seed", 0, state.LARGEST, step=1, help=help_text, **state.widget("seed", view.seed))
+
+
+def _new_task() -> None:
+    """Another task starts from its own models and data; what was typed or uploaded stays."""
+    state.change(
+        task=st.session_state["w_task"], data="", example=0, teacher="", cls="", re="", rekd="", judge="", own=False
+    )
+
+
+def _new_data() -> None:
+    state.change(data=st.session_state["w_data"], example=0)
+
+
+def _models(desk: Desk) -> None:
+    anchor = lineup.anchor_of(desk.infos, desk.view.task, desk.view.teacher)
+    for slot in state.SLOTS:
+        options = lineup.candidates(slot, desk.infos, anchor, desk.view.task)
+        labels = {info.name: f"{info.name} (exhibit)" if info.role == "exhibit" else info.name for info in options}
+        labels[lineup.NONE] = "none"
+        widget = state.widget(slot, desk.view.model(slot))
+        st.selectbox(lineup.ROLES[slot], list(labels), format_func=labels.get, help=lineup.HELP[slot], **widget)
+    st.caption("Any models with the same labels and the same units can stand side by side.")
+
+
+def _captum(desk: Desk) -> None:
+    from rekd.explanations.attributions import METHODS
+
+    view = desk.view
+    known = [name for name in state.METHODS if name in METHODS]
+    about = "\n\n".join(f"**{name}**: {METHODS[name].help} Cost: {METHODS[name].cost}." for name in known)
+    shown = [name for name in view.methods if name in known]
+    st.multiselect("Captum methods", known, help=about, placeholder="none", **state.widget("methods", shown))
+    slots = list(desk.chosen)
+    explained = {slot: desk.chosen[slot].name for slot in slots}
+    help_text = "Captum explains this model's prediction. Of a model that selects, its predictor with every unit visible."
+    st.selectbox("Model that Captum explains", slots, format_func=explained.get, help=help_text, **state.widget("explain", view.explain))
+    anchor = next(iter(desk.chosen.values()))
+    if view.rule != "sampled":
+        _seed(view)
+    labels = {info.name: _judge_label(info) for info in lineup.judges(desk.infos, anchor, view.task)}
+    help_text = "The model whose probabilities score every mask. A model never judges what it selected itself through its own mask."
+    st.selectbox("Judge", list(labels), format_func=labels.get, help=help_text, **state.widget("judge", view.judge))
+
+
+def _judge_label(info: Info) -> str:
+    if info.config.selects:
+        return f"{info.name}, its predictor seeing every unit (it was not trained so)"
+    return f"{info.name}, trained on random masks" if info.config.kind == "random" else info.name
+
+
+def _load_another() -> None:
+    with st.form("load", border=False):
+        source = st.text_input("Folder on this computer, or Hub id", placeholder="~/runs/mine/checkpoint or name/model")
+        pressed = st.form_submit_button("Load")
+    if not pressed:
+        return
+    from rekd.checkpoints import CheckpointError
+
+    if not source.strip():
+        st.error("Type a folder or a Hub id first.")
+        return
+    with st.spinner(f"Loading {source.strip()} …"):
+        try:
+            info = cache.add(source.strip())
+        except CheckpointError as error:
+            st.error(str(error).replace("$", r"\$"), icon=":material/error:")
+            return
+    st.session_state["loaded"] = info.name
+    slot = info.role if info.role in state.SLOTS else "rekd" if info.config.selects else "cls"
+    state.change(**({slot: info.name} if info.task == state.current().task else {"task": info.task}))
+    st.rerun()
+
+
+def _broken() -> None:
+    if loaded := st.session_state.pop("loaded", ""):
+        st.success(f"{loaded} is loaded.", icon=":material/check:")
+    for sentence in cache.shelf()[1].values():
+        st.warning(sentence, icon=":material/folder_off:")

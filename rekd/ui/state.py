@@ -1,0 +1,193 @@
+"""What a person chose, as one frozen record, and its way into the address and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from rekd.ui import keep
+
+RULES = ("calibrated", "top-k", "threshold", "sampled")
+SHOWS = ("mask", "select", "difference")
+SLOTS = ("teacher", "cls", "re", "rekd")
+METHODS = ("IntegratedGradients", "GradientShap", "FeatureAblation", "InputXGradient", "KernelShap")
+DEFAULT_METHODS = METHODS[:3]
+IN_ADDRESS = 4_000
+"""Characters of an own text that travel in the address; longer texts are kept on the server."""
+LARGEST = 10**9
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything that decides what Explore shows; "" is "not chosen yet, take the default".
+
+    text: the own text, whole. upload: content hash of the own picture. teacher, cls, re, rekd: names of the models
+    compared. explain: the slot whose model Captum explains. judge: name of the model that scores. none in a slot: "-".
+    """
+
+    task: str = ""
+    data: str = ""
+    own: bool = False
+    example: int = 0
+    text: str = ""
+    upload: str = ""
+    teacher: str = ""
+    cls: str = ""
+    re: str = ""
+    rekd: str = ""
+    rule: str = "calibrated"
+    seed: int = 0
+    show: str = "mask"
+    methods: tuple[str, ...] = DEFAULT_METHODS
+    explain: str = "cls"
+    judge: str = ""
+
+    def model(self, slot: str) -> str:
+        return getattr(self, slot)
+
+
+_PLAIN = View()
+_CHOICES = {"rule": RULES, "show": SHOWS, "explain": SLOTS}
+_NUMBERS = ("example", "seed")
+_NAMES = ("task", "data", *SLOTS, "judge")
+_KNOWN = tuple(f.name for f in fields(View)) + ("kept",)
+
+
+def address(view: View) -> dict[str, str]:
+    """The view as query parameters; what equals the fixed default is left out."""
+    out = {}
+    for field in fields(View):
+        value = getattr(view, field.name)
+        if value == field.default or field.name in ("text", "upload", "own"):
+            continue
+        out[field.name] = ",".join(value) or "-" if field.name == "methods" else str(value)
+    if view.own:
+        out["own"] = "1"
+    if len(view.text) <= IN_ADDRESS:
+        out |= {"text": view.text} if view.text else {}
+    else:
+        out["kept"] = keep.keep_text(view.text)
+    if view.upload:
+        out["upload"] = view.upload
+    return out
+
+
+def parse(params: Mapping[str, str]) -> tuple[View, list[str]]:
+    """A view from query parameters, and a sentence for each that was ignored. Never raises."""
+    values: dict[str, Any] = {}
+    notes = [f"The address names {_quote(name)}, which is not known here." for name in params if name not in _KNOWN]
+    for name in _NAMES:
+        if name in params:
+            values[name] = params[name][:200]
+    for name, allowed in _CHOICES.items():
+        if name in params:
+            _take(values, notes, name, params[name], params[name] in allowed, allowed)
+    for name in _NUMBERS:
+        if name in params:
+            number = params[name]
+            fine = number.isascii() and number.isdecimal() and len(number) <= 10 and int(number) <= LARGEST
+            if fine:
+                values[name] = int(number)
+            else:
+                notes.append(f"The address has {name} {_quote(number)}, which is no whole number; {getattr(_PLAIN, name)} is used.")
+    if "methods" in params:
+        values["methods"] = _methods(params["methods"], notes)
+    values["own"] = params.get("own", "") == "1"
+    values |= _own(params, notes)
+    return View(**values), notes
+
+
+def _quote(value: str) -> str:
+    return f"“{value[:40]}”"
+
+
+def _take(values, notes, name: str, value: str, fine: bool, allowed) -> None:
+    if fine:
+        values[name] = value
+    else:
+        notes.append(f"The address has {name} {_quote(value)}, which is none of {', '.join(allowed)}; {getattr(_PLAIN, name)} is used.")
+
+
+def _methods(value: str, notes: list[str]) -> tuple[str, ...]:
+    asked = [] if value == "-" else list(dict.fromkeys(value.split(",")))
+    for name in asked:
+        if name not in METHODS:
+            notes.append(f"The address names the method {_quote(name)}; known are {', '.join(METHODS)}.")
+    return tuple(name for name in asked if name in METHODS)
+
+
+def _own(params: Mapping[str, str], notes: list[str]) -> dict[str, str]:
+    out = {}
+    if "text" in params:
+        out["text"] = params["text"][:IN_ADDRESS]
+    if "kept" in params:
+        text = keep.find_text(params["kept"])
+        if text is None:
+            notes.append("The text of this address is not on this server (any more); type or paste it again.")
+        else:
+            out["text"] = text
+    if "upload" in params:
+        if keep.find_image(params["upload"]) is None:
+            notes.append("The picture of this address is not on this server (any more); upload it again.")
+        else:
+            out["upload"] = params["upload"]
+    return out
+
+
+def current() -> View:
+    """This session's view: as last changed, or read from the address when that was opened or gone back to."""
+    session = st.session_state
+    seen = st.query_params.to_dict()
+    moved = session.pop("moved", False)
+    # A click can overtake the address that the last run sent to the browser: then the click is right, not the address.
+    # An empty address on a page reached by a link of ours keeps the view, too.
+    if "view" not in session or (not moved and seen and seen != session.get("written")):
+        session["view"], session["notes"] = parse(seen)
+    elif moved:
+        session["notes"] = []
+    return session["view"]
+
+
+def settle(view: View, notes: Sequence[str] = ()) -> None:
+    """Make `view` this session's, write it to the address, and keep the notes until the next change."""
+    st.session_state["view"] = view
+    st.session_state["notes"] = [*st.session_state.get("notes", []), *notes]
+    written = address(view)
+    if st.query_params.to_dict() != written:
+        st.query_params.from_dict(written)
+    st.session_state["written"] = written
+
+
+def change(**values: Any) -> None:
+    """Change the view from a callback; the run that follows shows it."""
+    st.session_state["view"] = replace(st.session_state.get("view", _PLAIN), **values)
+    st.session_state["moved"] = True
+
+
+def widget(name: str, value: Any) -> dict[str, Any]:
+    """Keyword arguments of a widget that shows `value` and writes a change to the view's field `name`."""
+    key = f"w_{name}"
+    st.session_state[key] = value
+    return {"key": key, "on_change": _put, "args": (name,)}
+
+
+def _put(name: str) -> None:
+    value = st.session_state[f"w_{name}"]
+    if value is None:  # a click on the chosen segment empties it: keep what was chosen
+        return
+    change(**{name: tuple(value) if isinstance(value, list) else value})
+
+
+def notes() -> list[str]:
+    """Sentences about what of the address could not be used."""
+    return st.session_state.get("notes", [])
+
+
+def link(view: View) -> str:
+    """The whole address of this view, to paste anywhere."""
+    base = (st.context.url or "http://localhost:8501").split("?")[0]
+    return f"{base}?{urlencode(address(view), errors='replace')}"

@@ -1,0 +1,110 @@
+"""Image files of any kind as RGB arrays, or a sentence that says why not. Knows no Streamlit."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+"""Read by Pillow itself; formats that start another program (EPS) or rarely used parsers stay closed."""
+MEGAPIXELS = 60
+MEGABYTES = 32
+SIDE = 1024
+"""Longest side kept, in pixels: far above any model's input, small enough to keep and to hash."""
+
+
+class UploadError(ValueError):
+    """A file that can't be shown as a picture; the message is a sentence for the person who chose it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Upload:
+    """pixels: (H, W, 3) uint8, upright, at most SIDE on the longer side. notes: what was changed on the way."""
+
+    pixels: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def open_image(data: bytes, name: str = "The file") -> Upload:
+    """Decode an image file: first frame, turned as its camera says, transparency on white, 8 bits a channel.
+
+    Raises:
+        UploadError: no image, an unknown format, damaged, cut short, or too large.
+    """
+    if not data:
+        raise UploadError(f"{name} is empty. Choose a PNG, JPEG, WebP, GIF, BMP or TIFF picture.")
+    if len(data) > MEGABYTES * 2**20:
+        raise UploadError(f"{name} has {len(data) / 2**20:.0f} MB; up to {MEGABYTES} MB are read. Save it smaller first.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of odd metadata and sizes; sizes are checked below
+        try:
+            return _decode(data, name)
+        except UploadError:
+            raise
+        except Exception as error:  # decoders raise many kinds on damaged files, and none may reach the page
+            raise UploadError(f"{name} is damaged or cut short ({_reason(error)}). Save or copy it again.") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+
+
+def _decode(data: bytes, name: str) -> Upload:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise UploadError(f"{name} is no picture that can be read here. Choose PNG, JPEG, WebP, GIF, BMP or TIFF.") from None
+    except Image.DecompressionBombError:
+        raise UploadError(f"{name} is far too large to open. Save it with at most {MEGAPIXELS} megapixels.") from None
+    width, height = image.size
+    if width * height > MEGAPIXELS * 1_000_000:
+        raise UploadError(f"{name} has {width:,} x {height:,} pixels; up to {MEGAPIXELS} megapixels are read. Save it smaller first.")
+    notes = []
+    if getattr(image, "n_frames", 1) > 1:
+        notes.append(f"The first of {image.n_frames} frames is read.")
+    image.draft("RGB", (2 * SIDE, 2 * SIDE))  # JPEG alone: decode at a fraction of the size
+    image.load()
+    turned = ImageOps.exif_transpose(image)
+    if image.getexif().get(0x0112, 1) not in (0, 1):
+        notes.append("Turned upright as the camera noted.")
+    rgb = _to_rgb(turned, notes)
+    if max(rgb.size) > SIDE:
+        notes.append(f"Read at {SIDE} pixels on the longer side, from {max(width, height):,}.")
+        scale = SIDE / max(rgb.size)
+        rgb = rgb.resize([max(1, round(side * scale)) for side in rgb.size], Image.Resampling.LANCZOS)
+    return Upload(np.array(rgb, np.uint8), tuple(notes))
+
+
+def _to_rgb(image: Image, notes: list[str]) -> Image:
+    from PIL import Image as Pillow
+
+    if image.mode.startswith("I") or image.mode == "F":
+        notes.append("16-bit grey, shown with 8 bits.")
+        return Pillow.fromarray(_eight_bits(np.asarray(image, np.float64))).convert("RGB")
+    if image.mode == "CMYK":
+        notes.append("Print colours (CMYK), shown as RGB.")
+        return image.convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        if layer.getextrema()[3][0] < 255:
+            notes.append("Transparent parts are read as white.")
+        paper = Pillow.new("RGBA", layer.size, "white")
+        return Pillow.alpha_composite(paper, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _eight_bits(values: np.ndarray) -> np.ndarray:
+    """Grey levels to 0-255: by the file's 16 bits where they are used, as they are where they fit, floats 0-1 by 255."""
+    values = np.nan_to_num(values)
+    top = values.max(initial=0)
+    scale = 255.0 if top <= 1.0 else 1.0 if top <= 255 else 255 / 65535
+    return (values * scale).clip(0, 255).round().astype(np.uint8)

@@ -1,0 +1,37 @@
+"""What every test may rely on: no network, no settings of the machine it runs on, one thread, seeded random numbers."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+def pytest_configure():
+    """Runs before any test module, and so before torch and transformers are imported."""
+    for name in [name for name in os.environ if name.startswith(("REKD_", "STREAMLIT_"))]:
+        del os.environ[name]
+    # A test that reaches for the Hub must fail here as it would on a laptop in a train.
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    # Tiny models are fastest on one thread, and the order of sums then does not depend on the machine.
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_collection_modifyitems(items):
+    """Tests marked `gpu` run where there is a CUDA device, and say so where there is none."""
+    import torch
+
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device; none is available here"))
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Weights drawn in a test are the same in every run and in any order of the tests."""
+    import torch
+
+    torch.manual_seed(0)

@@ -1,0 +1,148 @@
+"""The loop: schedules, resuming, accumulation, the best step, halting; on a small part of the built-in digits."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from accelerate import Accelerator
+from helpers import image_config, same
+
+from rekd.config import TrainConfig
+from rekd.data import encode, load_split
+from rekd.models import build
+from rekd.training.evaluate import own_accuracy
+from rekd.training.feed import Feed
+from rekd.training.loop import NotFinite, Trainer, learning_rate
+from rekd.training.state import load_state
+from rekd.training.task import Objective
+from rekd.units import ImageReader
+
+CONFIG = TrainConfig(
+    "digits",
+    "re",
+    rate=0.15,
+    rate_weight=20.0,
+    steps=12,
+    batch_size=8,
+    evaluate_every=4,
+    log_every=2,
+    learning_rate=3e-3,
+    dropout=0.1,
+)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def data():
+    config = image_config(size=(64, 64), patch=(8, 8), classes=tuple("0123456789"))
+    reader = ImageReader(config.reader)
+    train, dev = load_split("digits", "train").take(range(64)), load_split("digits", "dev").take(range(32))
+    return config, encode(train, reader), encode(dev, reader)
+
+
+def trainer(folder, data, config=CONFIG, evaluate=None):
+    folder.mkdir(exist_ok=True)
+    model_config, train, dev = data
+    torch.manual_seed(config.seed)
+    model = build(replace(model_config, kind=config.kind), dropout=config.dropout)
+    objective = Objective(model, config, fixed_length=64)
+    score = evaluate or (lambda: own_accuracy(model, dev))
+    return Trainer(folder, config, objective, Feed(train, CPU), score, Accelerator(cpu=True), quiet=True)
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def weights(run):
+    return torch.cat([value.flatten() for value in run._weights().values()])
+
+
+def test_the_learning_rate_rises_then_falls_to_nothing():
+    config = replace(CONFIG, steps=100, warmup=0.1, learning_rate=1.0)
+    assert learning_rate(0, config) == pytest.approx(0.1)
+    assert learning_rate(10, config) == pytest.approx(1.0)
+    assert learning_rate(55, config) == pytest.approx(0.5)
+    assert learning_rate(99, config) < 0.001
+
+
+def test_metrics_hold_every_term_by_name(tmp_path, data):
+    trainer(tmp_path / "run", data).train()
+    rows = lines(tmp_path / "run")
+    assert [row["step"] for row in rows] == [2, 4, 6, 8, 10, 12]
+    named = {"task", "rate", "r", "total", "accuracy", "gradient_norm", "tau", "dual", "alpha", "learning_rate"}
+    assert named <= set(rows[0])
+    assert [("dev_accuracy" in row) for row in rows] == [False, True] * 3
+    assert rows[0]["tau"] > rows[-1]["tau"] == pytest.approx(0.1)
+
+
+def test_a_killed_run_goes_on_to_the_numbers_of_an_unbroken_one(tmp_path, data):
+    whole = trainer(tmp_path / "whole", data)
+    whole.train()
+    broken = trainer(tmp_path / "broken", data)
+    step = broken._step
+
+    def killed(number):
+        if number == 7:  # between two states, after metrics beyond the last state were written
+            raise KeyboardInterrupt
+        return step(number)
+
+    broken._step = killed
+    with pytest.raises(KeyboardInterrupt):
+        broken.train()
+    with (tmp_path / "broken" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 8, "task"')  # a line that the kill left half written
+    again = trainer(tmp_path / "broken", data)
+    assert again.progress.step == 4
+    again.train()
+    same(weights(again), weights(whole), atol=0)
+    for mine, theirs in zip(lines(tmp_path / "broken"), lines(tmp_path / "whole"), strict=True):
+        mine.pop("examples_per_second"), theirs.pop("examples_per_second")
+        assert mine == theirs
+
+
+def test_accumulation_changes_nothing_but_memory(tmp_path, data):
+    config = replace(CONFIG, dropout=0.0, steps=6)
+    whole = trainer(tmp_path / "whole", data, config)
+    parts = trainer(tmp_path / "parts", data, replace(config, accumulation=4))
+    whole.train(), parts.train()
+    same(weights(parts), weights(whole), atol=2e-3)
+    for mine, theirs in zip(lines(tmp_path / "parts"), lines(tmp_path / "whole"), strict=True):
+        same(mine["total"], theirs["total"], atol=2e-3)
+
+
+def test_the_best_step_by_dev_accuracy_is_what_remains(tmp_path, data):
+    scores = iter([0.2, 0.9, 0.5])
+    run = trainer(tmp_path / "run", data, evaluate=lambda: next(scores))
+    at_best = []
+    save = run._save
+    run._save = lambda: (save(), at_best.append(weights(run)))
+    progress = run.train()
+    assert (progress.best_step, progress.best_accuracy) == (8, 0.9)
+    same(weights(run), at_best[1], atol=0)
+
+
+def test_patience_ends_a_run_early(tmp_path, data):
+    run = trainer(tmp_path / "run", data, replace(CONFIG, steps=100, patience=2), evaluate=lambda: 0.5)
+    assert run.train().step == 12
+
+
+def test_a_loss_that_is_no_number_halts_at_the_last_good_state(tmp_path, data):
+    run = trainer(tmp_path / "run", data)
+    step = run._step
+    run._step = lambda n: {**step(n), "total": torch.tensor(math.nan)} if n >= 5 else step(n)
+    with pytest.raises(NotFinite, match="step 6.*learning rate"):
+        run.train()
+    assert load_state(tmp_path / "run")[-1].step == 4
+
+
+def test_two_states_are_kept_and_latest_names_the_newest(tmp_path, data):
+    trainer(tmp_path / "run", data).train()
+    state = tmp_path / "run" / "state"
+    assert sorted(path.name for path in state.iterdir() if path.is_dir()) == ["00000008", "00000012"]
+    assert (state / "latest").read_text() == "00000012"
+    assert not list(state.rglob("*.bin")) + list(state.rglob("*.pt")) + list(state.rglob("*.pkl"))
