@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from rekd.ui.cards import budget, cards
 from rekd.ui.frame import frame
 from rekd.ui.panels import panels, table
@@ -12,10 +10,9 @@ from rekd.ui.picker import pick
 
 def explore() -> None:
     """Draw the page from top to bottom; what takes long comes last, into places that already stand."""
-    desk = frame("Explore")
+    desk = frame("Explore", "What did each model read?")
     if desk is None:
         return
-    st.title("What did each model read?", anchor=False)
     subject = pick(desk)
     if subject is None:
         return

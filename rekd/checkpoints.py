@@ -110,12 +110,14 @@ def find(source: str | Path) -> Path:
     for path in (here, *(root / str(source) for root in roots())):
         if (path / "config.json").is_file():
             return path
-    if here.is_dir():  # `read_info` says what it lacks
+    if str(source) and here.is_dir():  # `read_info` says what it lacks
         return here
     if str(source).count("/") == 1 and not str(source).startswith((".", "/", "~")):
         return _from_hub(str(source))
     names = ", ".join(info.name for info in available()) or "none yet"
-    raise CheckpointError(f"There is no checkpoint {str(source)!r}: no such folder and no such name. Names here: {names}.")
+    raise CheckpointError(
+        f"There is no checkpoint {str(source)!r}: no such folder and no such name. Names here: {names}."
+    )
 
 
 def _from_hub(repo_id: str) -> Path:
@@ -131,7 +133,8 @@ def _fetch(repo_id: str, patterns: list[str]) -> Path:
     except Exception as error:  # the Hub client raises many kinds: offline, unknown, gated, no access
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(
-            f"{repo_id!r} is no folder here and could not be had from the Hub: {reason} Check the spelling and the network."
+            f"{repo_id!r} is no folder here and could not be had from the Hub: {reason} "
+            "Check the spelling and the network."
         ) from error
 
 
@@ -158,7 +161,9 @@ def read_info(folder: Path) -> Info:
         training = values.get("training", {})
         return Info(_name(folder), folder, config, bytes=sizes, metrics=metrics, training=training, **keep)
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{folder / 'config.json'} can't be used: {error}. Restore the file from its source.") from error
+        raise CheckpointError(
+            f"{folder / 'config.json'} can't be used: {error}. Restore the file from its source."
+        ) from error
 
 
 def _name(folder: Path) -> str:
@@ -209,11 +214,16 @@ def _read_weights(folder: Path, info: Info) -> dict[str, Any]:
     known = (*_KNOWN, info.config.words)
     foreign = [p.name for p in folder.iterdir() if not _expected(p.name, known)]
     if foreign:
-        raise CheckpointError(f"{folder} holds {', '.join(sorted(foreign))}, which no checkpoint has. Move it elsewhere.")
+        raise CheckpointError(
+            f"{folder} holds {', '.join(sorted(foreign))}, which no checkpoint has. Move it elsewhere."
+        )
     files = sorted(folder.glob("model*.safetensors"))
     total = int(files[0].stem.rsplit("-", 1)[-1]) if files and "-of-" in files[0].name else 1
     if len(files) != total:
-        raise CheckpointError(f"{folder} holds {len(files)} of {total} weight files (model*.safetensors). Copy them all.")
+        raise CheckpointError(
+            f"{folder} holds {len(files)} weight files (model*.safetensors) and should hold {total}. "
+            "Copy the folder again."
+        )
     state, digest = {}, hashlib.sha256()
     for path in files:
         data = path.read_bytes()
@@ -223,7 +233,9 @@ def _read_weights(folder: Path, info: Info) -> dict[str, Any]:
         except SafetensorError as error:
             raise CheckpointError(f"{path} is damaged or cut short ({error}). Copy it again.") from error
     if _hash(digest, info.config) != info.hash:
-        raise CheckpointError(f"The weights in {folder} are not those that config.json was written with. Copy the folder again.")
+        raise CheckpointError(
+            f"The weights in {folder} are not those that config.json was written with. Copy the folder again."
+        )
     return state
 
 
@@ -243,7 +255,9 @@ def _fill(model: RationaleModel, state: Mapping[str, Any], folder: Path) -> None
     if missing or extra:
         what = f"lack {missing[0]}" if missing else f"hold {extra[0]}, which the model has not"
         count = len(missing) + len(extra)
-        raise CheckpointError(f"The weights in {folder} {what} ({count} keys differ). config.json and weights don't belong together.")
+        raise CheckpointError(
+            f"The weights in {folder} {what} ({count} keys differ). config.json and weights don't belong together."
+        )
     for key, value in own.items():
         if value.shape != state[key].shape:
             raise CheckpointError(
@@ -264,13 +278,13 @@ def _check_vocabulary(model: RationaleModel, reader: TextReader | ImageReader, f
     table = model.predictor.words.weight if model.words is None else model.words.rows
     if (pieces := len(reader.tokenizer)) > len(table):
         raise CheckpointError(
-            f"The tokeniser of {folder} has {pieces:,} word pieces and the weights {len(table):,}: they don't belong together. "
-            "Copy the folder again."
+            f"The tokeniser of {folder} has {pieces:,} word pieces and the weights {len(table):,}: "
+            "they don't belong together. Copy the folder again."
         )
 
 
 def _reader(folder: Path, config: ModelConfig, device: str):
-    from rekd.units import ImageReader, TextReader
+    from rekd.units import ImageReader
 
     if config.reader.modality == "image":
         return ImageReader(config.reader), None, 0
@@ -279,7 +293,7 @@ def _reader(folder: Path, config: ModelConfig, device: str):
     if config.words:
         home = words_folder(folder, config.words)
         words = load_words(home, device)
-    reader = TextReader(config.reader, _tokenizer(home))
+    reader = _text_reader(config, home)
     return reader, words, reader.blank_id
 
 
@@ -292,18 +306,25 @@ def words_folder(folder: Path, name: str) -> Path:
     for place in (folder / name, folder.parent / name, *(root / name for root in roots())):
         if (place / "words.safetensors").is_file():
             return place
-    raise CheckpointError(f"{folder.name} needs the word table {name}, which is neither in {folder} nor beside it. Copy it there.")
+    raise CheckpointError(
+        f"{folder.name} needs the word table {name}, which is neither in {folder} nor beside it. Copy it there."
+    )
 
 
-def _tokenizer(home: Path):
+def _text_reader(config: ModelConfig, home: Path) -> TextReader:
     from rekd.models.text import tokenizer_from
+    from rekd.units import TextReader
 
     if not (home / "tokenizer.json").is_file():  # a path that does not exist would be looked up on the Hub
-        raise CheckpointError(f"{home / 'tokenizer.json'} is missing. Copy it, with its companions, from the same source.")
+        raise CheckpointError(
+            f"{home / 'tokenizer.json'} is missing. Copy it, with its companions, from the same source."
+        )
     try:
-        return tokenizer_from(home)
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{home} holds no usable tokeniser ({error}). Copy tokenizer.json and its companions.") from error
+        return TextReader(config.reader, tokenizer_from(home))
+    except Exception as error:  # transformers raises many kinds over a file that it can't read
+        raise CheckpointError(
+            f"{home} holds no usable tokeniser ({error!r}). Copy tokenizer.json and its companions."
+        ) from error
 
 
 def load_words(home: Path, device: str = "cpu"):
@@ -320,7 +341,9 @@ def _load_words(path: Path, _changed: int, device: str):
 
     data = path.read_bytes()
     if _words_name(data) != path.parent.name:
-        raise CheckpointError(f"{path} is not the word table that its folder is named after: damaged or foreign. Copy it again.")
+        raise CheckpointError(
+            f"{path} is not the word table that its folder is named after: damaged or foreign. Copy it again."
+        )
     state = parse(data)
     table = WordTable(*state["rows"].shape)
     table.load_state_dict(state)
@@ -360,7 +383,7 @@ def save(
     """Write a checkpoint, weights rounded to float16, replacing what was there only when all is written.
 
     Args:
-        tokenizer: written beside text towers whose word embeddings are their own; towers with a shared table have it there.
+        tokenizer: written beside text towers whose word embeddings are their own; a shared table has its own.
 
     Raises:
         ValueError: an unknown role, or a shared word table that was not saved first.
@@ -372,7 +395,9 @@ def save(
     if role not in ROLES:
         raise ValueError(f"role is {role!r}; it must be one of {', '.join(ROLES)}")
     if model.words is not None and not model.config.words:
-        raise ValueError("the model shares a word table that its config.words does not name; write that by save_words first")
+        raise ValueError(
+            "the model shares a word table that its config.words does not name; write that by save_words first"
+        )
     state = {k: v.detach().cpu().contiguous() for k, v in _own_state(model).items()}
     state = {k: v.to(torch.float16) if v.is_floating_point() else v for k, v in state.items()}
     shards = split_torch_state_dict_into_shards(

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rekd", description="Train, evaluate and explain rationale models.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_train, _add_evaluate, _add_explain):
+    for add in (_add_train, _add_evaluate, _add_explain, _add_promote):
         add(commands)
     return parser
 
@@ -149,3 +149,20 @@ def _explain(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_promote(commands) -> None:
+    parser = commands.add_parser("promote", help="publish the median of runs that differ in their seed, with card and numbers")
+    parser.add_argument("runs", nargs="+", type=Path, help="run folders")
+    parser.add_argument("--name", required=True, help="name of the checkpoint, such as imdb-re")
+    parser.add_argument("--role", help="teacher, cls, re, rekd, random or exhibit (default: the kind of the runs)")
+    parser.add_argument("--to", type=Path, help="folder to publish in (default: checkpoints/)")
+    parser.add_argument("--judge", help="cls checkpoint whose attributions tell what honest masks give away of the label")
+    parser.add_argument("--reference", type=float, help="that number, where it was measured before")
+    parser.add_argument("--note", action="append", default=[], help="a sentence for the card; several may be given")
+    parser.add_argument("--device", help="cuda, mps or cpu (default: the best here)")
+    parser.set_defaults(run=_promote)
+
+
+def _promote(arguments: argparse.Namespace) -> int:
+    from rekd.training.promote import promote_command
+
+    return promote_command(arguments)

@@ -18,7 +18,7 @@ def selected_rate(mask: Tensor, unit_mask: Tensor) -> Tensor:
 
 
 def batch_rate_loss(rates: Tensor, mean_rate: Tensor, target: float, weight: float, dual: Tensor | float) -> Tensor:
-    """w (R - p)^2 + d (R - p) with R of the optimiser's whole batch; its gradient reaches each r_i as (2w(R - p) + d) / B.
+    """w (R - p)^2 + d (R - p) with R of the optimiser's whole batch; each r_i gets the gradient (2w(R - p) + d) / B.
 
     Args:
         rates: (B,) of this micro-batch. mean_rate: R, detached, over all micro-batches and processes. dual: d.

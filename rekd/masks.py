@@ -71,7 +71,8 @@ def top_k_mask(scores: Tensor, unit_mask: Tensor, rate: float) -> Tensor:
     wide = torch.float32 if scores.device.type == "mps" else torch.float64
     k = (unit_mask.sum(1).to(wide) * rate + 0.5).floor().clamp(min=1)
     ranked = scores.float().masked_fill(~unit_mask, -torch.inf).argsort(dim=1, descending=True, stable=True)
-    rank = torch.empty_like(ranked).scatter_(1, ranked, torch.arange(scores.shape[1], device=scores.device).expand_as(ranked))
+    places = torch.arange(scores.shape[1], device=scores.device).expand_as(ranked)
+    rank = torch.empty_like(ranked).scatter_(1, ranked, places)
     return (rank < k[:, None]) & unit_mask
 
 
@@ -92,7 +93,8 @@ def evaluation_mask(
     """Masks under a named rule, empty ones repaired to the largest logit.
 
     Args:
-        selection_logits: (B, N). unit_mask: (B, N) bool. cut: logit c of `calibrated`. noise: (B, N), for `sampled` only.
+        selection_logits: (B, N). unit_mask: (B, N) bool. cut: logit c of `calibrated`.
+        noise: (B, N), for `sampled` only.
 
     Returns:
         mask: (B, N) bool, never empty. repaired: (B,) bool, True where the rule itself selected nothing.

@@ -63,7 +63,7 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One split of a data set in memory: texts or images (n, H, W, 3) uint8, labels (n,) int64, evidence where known."""
+    """One split of a data set in memory: texts or images (n, H, W, 3) uint8, labels (n,) int64, evidence if known."""
 
     task: str
     name: str
@@ -82,7 +82,9 @@ class Split:
 
     def __getitem__(self, index: int) -> Example:
         if not 0 <= index < len(self):
-            raise IndexError(f"{self.task} {self.name} has {len(self)} examples, numbered from 0; {index} is none of them")
+            raise IndexError(
+                f"{self.task} {self.name} has {len(self)} examples, numbered from 0; {index} is none of them"
+            )
         return Example(
             id=f"{self.task}/{self.name}/{index}",
             text=None if self.texts is None else self.texts[index],
@@ -153,9 +155,9 @@ class Explanation:
     """One mask over the units of one input, whoever made it: a rationale, a Captum method, a control.
 
     scores: (N,) P(select) of a rationale, or the attribution of a method; mask: (N,) the units that it marks.
-    rule: how the mask was cut from the scores. target: the class that is explained. prediction: what the explained model
-    says (a rationale model from its selection alone), None for controls. repaired: the mask was empty and was given its
-    largest unit. details: everything the panel prints, by name (baseline, convergence delta, seed, draws, seconds, ...).
+    rule: how the mask was cut from the scores. target: the class that is explained. prediction: what the explained
+    model says (a rationale model from its selection alone), None for controls. repaired: the mask was empty and was
+    given its largest unit. details: all that the panel prints, by name (baseline, convergence delta, seed, draws, ...).
     """
 
     method: str

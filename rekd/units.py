@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Scripts written without spaces between words, where one character is the smallest thing a reader would point at: Thai,
 # Lao, Myanmar, Khmer, kana, ideographs.
-_ALONE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+_ALONE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _MARK = "\u0300"  # any combining mark or joiner, once `_settled`
 _LETTER = rf"(?:(?![{_ALONE}])\w{_MARK}*)"
 _WORD = re.compile(rf"{_MARK}*(?:[{_ALONE}]{_MARK}*|{_LETTER}+(?:['’-]{_LETTER}+)*)|[^\w\s{_ALONE}]+")
@@ -31,8 +31,8 @@ _BREAK = re.compile(rf"[\s{_ALONE}]|\Z")  # where no word goes on
 def words(text: str) -> tuple[Place, ...]:
     """Character spans of words and of runs of punctuation, the same whatever tokeniser a model uses.
 
-    Every visible character lies in one of them. Ideographs, kana and Thai letters stand alone; combining marks and joiners
-    stay with the character before them.
+    Every visible character lies in one of them. Ideographs, kana and Thai letters stand alone; combining marks and
+    joiners stay with the character before them.
     """
     return tuple(match.span() for match in _WORD.finditer(_settled(text)))
 
@@ -75,7 +75,8 @@ class TextReader:
     def __init__(self, config: ReaderConfig, tokenizer: PreTrainedTokenizerFast):
         if not getattr(tokenizer, "is_fast", False):
             raise ValueError(
-                f"{type(tokenizer).__name__} gives no character offsets, which units need; use a tokenizer with a tokenizer.json"
+                f"{type(tokenizer).__name__} gives no character offsets, which units need; "
+                "use a tokenizer with a tokenizer.json"
             )
         self.config, self.tokenizer = config, tokenizer
         probe = tokenizer("a", return_special_tokens_mask=True)
@@ -112,7 +113,9 @@ class TextReader:
     def _row(self, text: str, ids: list[int], spans: list[Place]):
         end = max((stop for _, stop in spans[: self.room]), default=0)
         if not text[:end].strip():
-            raise NothingToRead("There is nothing to read: the text has no letter, digit or sign. Type a sentence or two.")
+            raise NothingToRead(
+                "There is nothing to read: the text has no letter, digit or sign. Type a sentence or two."
+            )
         kept = [(start + _leading_space(text, start, stop), stop) for start, stop in spans[: self.room]]
         owners, places = self._own(text, kept, end)
         note = f"reads the first {self.room} of {len(ids):,} word pieces" if len(ids) > self.room else ""
@@ -198,8 +201,8 @@ class ImageReader:
     def __init__(self, config: ReaderConfig):
         self.config = config
         (height, width), (rows, columns) = config.patch_size, config.grid
-        boxes = [(c * width, r * height, (c + 1) * width, (r + 1) * height) for r in range(rows) for c in range(columns)]
-        self.units = Units("patches", tuple(boxes))
+        corners = [(column * width, row * height) for row in range(rows) for column in range(columns)]
+        self.units = Units("patches", tuple((left, top, left + width, top + height) for left, top in corners))
 
     def fit(self, images: Tensor) -> Tensor:
         """The largest centred crop of the model's shape, scaled to it: (B, 3, H, W) uint8 -> (B, 3, h, w) uint8."""
@@ -215,8 +218,8 @@ class ImageReader:
 
     def batch(self, images: Tensor, labels: Tensor, ids: Tensor) -> Batch:
         """Normalise images of the model's own size (B, 3, h, w) uint8, on whatever device they are."""
-        mean, std = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (self.config.mean, self.config.std))
         shape, device = (len(images), len(self.units)), images.device
+        mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (self.config.mean, self.config.std))
         everything = torch.ones(shape, dtype=torch.bool, device=device)
         order = torch.arange(shape[1], device=device).expand(shape)
         return Batch((images.float() / 255 - mean) / std, everything, order, everything, labels, ids)

@@ -51,19 +51,15 @@ def same(actual: Any, expected: Any, *, atol: float, rtol: float = 0.0, what: st
     """
     left, right = (np.asarray(_plain(value)) for value in (actual, expected))
     assert left.shape == right.shape, f"{what}: shape {left.shape} is not {right.shape}\n{left}\n  against\n{right}"
-    if left.dtype.kind in "OUSb" or right.dtype.kind in "OUSb":
-        wrong = left != right
-        gap = wrong.astype(float)
-    else:
-        left, right = left.astype(np.float64), right.astype(np.float64)
-        # Equal infinities have no finite difference, but are the same.
-        gap = np.where(left == right, 0.0, np.abs(left - right, where=left != right, out=np.zeros_like(left)))
-        wrong = ~(gap <= atol + rtol * np.abs(right))
+    exact = atol == rtol == 0 or left.dtype.kind in "OUSb" or right.dtype.kind in "OUSb"
+    wrong = left != right if exact else ~np.isclose(left, right, atol=atol, rtol=rtol)
     if not np.any(wrong):
         return
     report = f"{what}: {int(np.sum(wrong))} of {wrong.size} differ by more than atol {atol:g}, rtol {rtol:g}"
     if left.size <= 24:
         raise AssertionError(f"{report}\nactual:   {left.tolist()}\nexpected: {right.tolist()}")
+    with np.errstate(invalid="ignore"):
+        gap = wrong.astype(float) if left.dtype.kind in "OUSb" else np.abs(left.astype(float) - right.astype(float))
     worst = sorted(np.argwhere(wrong).tolist(), key=lambda place: -np.nan_to_num(gap[tuple(place)], nan=np.inf))[:5]
     lines = [f"  at {tuple(p)}: actual {left[tuple(p)]!r}, expected {right[tuple(p)]!r}" for p in worst]
     raise AssertionError("\n".join([report, *lines]))

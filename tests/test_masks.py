@@ -1,4 +1,4 @@
-"""Masks: exact forward, soft backward, noise that nothing but its four numbers moves, and rules that do what they say."""
+"""Masks: exact forward, soft backward, noise that its four numbers alone move, and rules that do what they say."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def test_logistic_noise_has_the_logistic_distribution():
     noise = masks.logistic_noise(3, 0, torch.arange(2000), 100).flatten().double()
     for quantile in (0.01, 0.1, 0.5, 0.9, 0.99):
         expected = math.log(quantile / (1 - quantile))
-        assert abs(float((noise < expected).double().mean()) - quantile) < 4 * math.sqrt(quantile * (1 - quantile) / noise.numel())
+        assert abs(float((noise < expected).double().mean()) - quantile) < 4 * math.sqrt(
+            quantile * (1 - quantile) / noise.numel()
+        )
 
 
 @pytest.mark.parametrize("tau", [5.0, 0.1])
@@ -122,7 +124,8 @@ def test_temperature_at_start_middle_and_end():
 
 
 @pytest.mark.parametrize(
-    "n_units, rate, k", [(1, 0.1, 1), (4, 0.1, 1), (10, 0.15, 2), (10, 0.25, 3), (196, 0.15, 29), (64, 0.15, 10), (5, 1.0, 5)]
+    "n_units, rate, k",
+    [(1, 0.1, 1), (4, 0.1, 1), (10, 0.15, 2), (10, 0.25, 3), (196, 0.15, 29), (64, 0.15, 10), (5, 1.0, 5)],
 )
 def test_budget_rounds_halves_up_and_is_at_least_one(n_units, rate, k):
     assert masks.budget(n_units, rate) == k
@@ -140,7 +143,10 @@ def test_top_k_agrees_with_budget_for_every_length_and_rate():
 def test_top_k_takes_the_largest_with_ties_to_the_earlier_and_never_padding():
     scores = torch.tensor([[1.0, 3.0, 3.0, 3.0, 9.0], [0.0, 0.0, 0.0, 0.0, 0.0]])
     unit_mask = torch.tensor([[True, True, True, True, False], [True, True, True, True, True]])
-    assert masks.top_k_mask(scores, unit_mask, 0.5).tolist() == [[False, True, True, False, False], [True, True, True, False, False]]
+    assert masks.top_k_mask(scores, unit_mask, 0.5).tolist() == [
+        [False, True, True, False, False],
+        [True, True, True, False, False],
+    ]
     assert masks.top_k_mask(-1e30 * unit_mask, unit_mask, 0.25).sum(1).tolist() == [1, 1]
 
 
@@ -204,7 +210,9 @@ def test_calibration_never_exceeds_the_rate_on_ties_and_on_neighbouring_floats()
     assert not (tied > masks.calibrate(tied, everything(1, 4), 0.5)).any()
     near = (1 + torch.arange(16) * 2.0**-23).reshape(2, 8)
     for rate in (0.1, 0.3, 0.5, 0.9):
-        mask = masks.rule_mask("calibrated", near, everything(2, 8), rate=rate, cut=masks.calibrate(near, everything(2, 8), rate))
+        mask = masks.rule_mask(
+            "calibrated", near, everything(2, 8), rate=rate, cut=masks.calibrate(near, everything(2, 8), rate)
+        )
         assert float(mask.float().mean()) <= rate
 
 

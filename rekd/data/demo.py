@@ -1,8 +1,8 @@
 """The built-in images: real handwritten digits among stroke fragments of other digits, drawn from a seed.
 
-Every canvas is 64 x 64 pixels, cut into patches of 8 x 8. One whole digit of scikit-learn's `load_digits`, enlarged to a
-box of 24 to 28 pixels whose corner snaps to the patch grid, gives the label; pieces of other digits lie around that box.
-The planted rationale is the set of patches that hold at least `INK_PIXELS` ink pixels of the digit.
+Every canvas is 64 x 64 pixels, cut into patches of 8 x 8. One whole digit of scikit-learn's `load_digits`, enlarged to
+a box of 24 to 28 pixels whose corner snaps to the patch grid, gives the label; pieces of other digits lie around that
+box. The planted rationale is the set of patches that hold at least `INK_PIXELS` ink pixels of the digit.
 
 Only integers are drawn and computed, so a seed gives the same pixels on every platform.
 """
@@ -24,11 +24,11 @@ SLOT = 32
 """Side of the patches that the largest box touches, in pixels; no fragment comes closer."""
 INK, INK_PIXELS = 64, 3
 """A pixel is ink from this brightness of 255 on; a patch is planted from this number of the digit's ink pixels on."""
-FRAGMENTS = 9
-"""Fragments tried on a canvas; about TODO find room."""
+FRAGMENTS = 8
+"""Fragments tried on a canvas; five or six of them find room."""
 RADII, OVER = (6, 7, 8), 3
-"""A fragment is what half a disk of such a radius, and OVER pixels more, cuts out of another enlarged digit: open strokes
-and corners, seldom a closed loop, never a whole digit."""
+"""A fragment is what half a disk of such a radius, and OVER pixels more, cuts out of another enlarged digit: open
+strokes and corners, seldom a closed loop, never a whole digit."""
 SIDES = np.array([(0, 1), (1, 0), (0, -1), (-1, 0)])
 """Directions (down, right) in which the half disk lies."""
 CLEARANCE = 11
@@ -97,9 +97,9 @@ def enlarge(glyphs: np.ndarray, side: int) -> np.ndarray:
     weights[np.arange(side), low] += 2 * side - part
     weights[np.arange(side), np.minimum(low + 1, cells - 1)] += part
     smooth = weights @ glyphs @ weights.T  # times (2 side)^2
-    # Brightness 0 at 35 % of full ink and 255 at 75 %.
+    # Brightness 0 at 20 % of full ink and 255 at 90 %.
     full = 16 * (2 * side) ** 2
-    steep = np.clip((20 * smooth - 7 * full) * 255 // (8 * full), 0, 255)
+    steep = np.clip((10 * smooth - 2 * full) * 255 // (7 * full), 0, 255)
     return np.pad(steep, ((0, 0), (0, SLOT - side), (0, SLOT - side))).astype(np.uint8)
 
 

@@ -49,15 +49,27 @@ def load_split(task: str, split: str) -> Split:
         return _built_in(task, split)
     paths = _local_files(spec, split)
     table, source = (_read(paths, spec), str(paths[0].parent)) if paths else _download(spec, split)
-    if spec.dev_rows and split != "test":
-        table = table.take(carved_rows(split, table.num_rows, spec.dev_rows))
+    held_back = 0 if split == "test" else spec.dev_rows
+    if table.num_rows <= held_back:
+        raise DataBroken(
+            f"{source}: the official {spec.splits[split]} split has {table.num_rows} rows and more than {held_back} "
+            f"were expected; take the whole data set"
+        )
+    if held_back:
+        table = table.take(carved_rows(split, table.num_rows, held_back))
     return _split_of(table, spec, split, source)
 
 
 def data_at_hand(task: str) -> bool:
-    """Whether every split of `task` is built in or lies in the folder REKD_DATA; looks at file names alone."""
+    """Whether every split of `task` is built in or lies in the folder REKD_DATA; looks at file names alone.
+
+    True too where shards are missing: reading then says which set is incomplete.
+    """
     spec = task_spec(task)
-    return spec.built_in or all(_local_files(spec, split) for split in spec.splits)
+    try:
+        return spec.built_in or all(_local_files(spec, split) for split in spec.splits)
+    except DataBroken:
+        return True
 
 
 def carved_rows(split: str, n: int, dev_rows: int) -> np.ndarray:
@@ -67,7 +79,7 @@ def carved_rows(split: str, n: int, dev_rows: int) -> np.ndarray:
 
 
 def split_hash(split: Split) -> str:
-    """16 hex digits of the content (classes, labels, texts or images, evidence); names and cache folders don't matter."""
+    """16 hex digits of the content: classes, labels, texts or images, evidence; names of task and split don't count."""
     digest = hashlib.sha256(repr(split.classes).encode())
     digest.update(np.ascontiguousarray(split.labels, np.int64).tobytes())
     if split.images is not None:
@@ -101,9 +113,10 @@ def _local_files(spec: TaskSpec, split: str) -> list[Path]:
     if (folder / single).is_file():
         return [folder / single]
     paths = sorted(folder.glob(shards))
-    if paths and len(paths) != int(paths[0].stem.rsplit("-", 1)[-1]):
+    if paths and not paths[0].stem.endswith(f"-{len(paths):05}"):
         raise DataBroken(
-            f"{folder} holds {len(paths)} of the files {shards}, but {paths[0].name} is one of a larger set; add the rest"
+            f"{folder} holds {len(paths)} files named {shards}, and {paths[0].name} is one of another number; "
+            f"add the rest"
         )
     return paths
 
@@ -147,17 +160,17 @@ def _two_ways(spec: TaskSpec, reason: str) -> str:
     wanted = ", ".join(dict.fromkeys(f"{spec.folder}/{single}" for single, _ in spec.files.values()))
     here = f"REKD_DATA is {root!r} and lacks them." if root else "REKD_DATA is not set."
     return (
-        f"The data set {spec.name} is not at hand. Either set the environment variable REKD_DATA to a folder that holds "
-        f"{wanted} (or shards named like train-00000-of-00002.parquet), or install the package `datasets` and go online "
-        f"once, to download {spec.hub_id} from the Hugging Face Hub. {here} {reason}"
+        f"The data set {spec.name} is not at hand. Either set the environment variable REKD_DATA to a folder that "
+        f"holds {wanted} (or shards named like train-00000-of-00002.parquet), or install the package `datasets` and go "
+        f"online once, to download {spec.hub_id} from the Hugging Face Hub. {here} {reason}"
     )
 
 
 def _check_columns(present: list[str], spec: TaskSpec, source: str) -> None:
     if missing := [name for name in spec.columns.values() if name not in present]:
         raise DataBroken(
-            f"{source} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; {spec.name} is read from the columns "
-            f"{', '.join(spec.columns.values())}, and the table has {', '.join(present) or 'none'}"
+            f"{source} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; {spec.name} is read from the "
+            f"columns {', '.join(spec.columns.values())}, and the table has {', '.join(present) or 'none'}"
         )
 
 
@@ -168,8 +181,8 @@ def _split_of(table: pa.Table, spec: TaskSpec, split: str, source: str) -> Split
     texts = _texts(table, spec, source)
     evidence = None
     if "evidences" in spec.columns:
-        marked = table.column(spec.columns["evidences"]).to_pylist()
-        evidence = [evidence_spans(text, passages or []) for text, passages in zip(texts, marked, strict=True)]
+        marked = _passages(table, spec.columns["evidences"], source)
+        evidence = [evidence_spans(text, passages) or None for text, passages in zip(texts, marked, strict=True)]
     return Split(spec.name, split, spec.classes, labels, texts=texts, evidence=evidence)
 
 
@@ -183,8 +196,8 @@ def _labels(table: pa.Table, spec: TaskSpec, source: str) -> np.ndarray:
         )
     if (wrong := labels[(labels < 0) | (labels >= count)]).size:
         raise DataBroken(
-            f"{source}: the column {name} holds {'empty cells' if column.null_count else wrong[0]}, which is no class of "
-            f"{spec.name} (0 to {count - 1}; -1 stands for unlabelled rows); take a split whose rows are all labelled"
+            f"{source}: the column {name} holds {'empty cells' if column.null_count else wrong[0]}, which is no class "
+            f"of {spec.name} (0 to {count - 1}; -1 stands for unlabelled rows); take a fully labelled split"
         )
     return labels.astype(np.int64)
 
@@ -195,6 +208,14 @@ def _texts(table: pa.Table, spec: TaskSpec, source: str) -> list[str]:
     if (row := next((i for i, text in enumerate(texts) if not isinstance(text, str)), None)) is not None:
         raise DataBroken(f"{source}: the column {name} holds no text in row {row} of the split")
     return [text.replace(spec.line_break, "\n") for text in texts] if spec.line_break else texts
+
+
+def _passages(table: pa.Table, name: str, source: str) -> list[list[str]]:
+    marked = [cell or [] for cell in table.column(name).to_pylist()]
+    if not all(isinstance(cell, list) and all(isinstance(passage, str) for passage in cell) for cell in marked):
+        kind = table.column(name).type
+        raise DataBroken(f"{source}: the column {name} holds {kind}; lists of passages of the text were expected")
+    return marked
 
 
 def _images(table: pa.Table, spec: TaskSpec, source: str) -> np.ndarray:

@@ -20,7 +20,8 @@ def rationale(
     """The rationale of one input under a mask rule, with the prediction made from it alone.
 
     Args:
-        name: the model's name, for display. reading: one example. rule: see `masks.evaluation_mask`. seed: for `sampled`.
+        name: the model's name, for display. reading: one example. rule: see `masks.evaluation_mask`.
+        seed: for `sampled`.
 
     Raises:
         ValueError: the model has no generator, or the rule does not exist.
@@ -60,10 +61,14 @@ def whole_input(name: str, model: RationaleModel, reading: Reading) -> Explanati
     n_units = len(reading.units[0])
     details = {"seconds": time.perf_counter() - started}
     everything = (1.0,) * n_units, (True,) * n_units
-    return Explanation("whole input", name, reading.units[0], *everything, "all", prediction.label, prediction, details=details)
+    return Explanation(
+        "whole input", name, reading.units[0], *everything, "all", prediction.label, prediction, details=details
+    )
 
 
-def explain(name: str, model: RationaleModel, reading: Reading, *, rule: str = "calibrated", seed: int = 0) -> Explanation:
+def explain(
+    name: str, model: RationaleModel, reading: Reading, *, rule: str = "calibrated", seed: int = 0
+) -> Explanation:
     """`rationale` of a model that selects, `whole_input` of one that does not."""
     if model.config.selects:
         return rationale(name, model, reading, rule=rule, seed=seed)
@@ -79,7 +84,7 @@ def predict(model: RationaleModel, reading: Reading, mask: Tensor | Sequence[boo
 
 
 def judge(model: RationaleModel, reading: Reading, chunk: int = 32):
-    """A function from masks (M, N) bool to the model's probabilities (M, K) for one input, units removed by its masking."""
+    """A function from masks (M, N) bool to the model's probabilities (M, K) for one input, under its own masking."""
 
     def probabilities(unit_masks: Tensor) -> Tensor:
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""What a backbone must offer, and the attention that all of them share: keys may leave it, gradients may call them back."""
+"""What a backbone must offer, and the attention that all share: keys may leave it, gradients may call them back."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ def attend(
     kept = seen if allowed is None else seen & allowed
     # A query that sees nothing at all (a local window may leave none) gets 0; a softmax over no key would be no number.
     some = kept.any(-1, keepdim=True)
-    out = F.scaled_dot_product_attention(query, key, value, attn_mask=kept | ~some, dropout_p=dropout, scale=scale) * some
+    kept_or_all = kept | ~some
+    out = F.scaled_dot_product_attention(query, key, value, kept_or_all, dropout, scale=scale) * some
     if visible.requires_grad and torch.is_grad_enabled():
         out = out + _secant(query, key, value, out, allowed, kept, visible, scale).to(out.dtype)
     return out

@@ -47,7 +47,9 @@ class RationaleModel(nn.Module):
             ValueError: the model has no generator.
         """
         if self.generator is None:
-            raise ValueError(f"a {self.config.kind!r} model has no generator and selects nothing; use an 're' or 'rekd' model")
+            raise ValueError(
+                f"a {self.config.kind!r} model has no generator and selects nothing; use an 're' or 'rekd' model"
+            )
         tower = self.generator
         hidden = tower.encode(tower.content(tower.features(batch)), batch, None)
         with torch.autocast(batch.unit_mask.device.type, enabled=False):  # logits meet noise and a threshold: float32
@@ -102,7 +104,7 @@ def spread_to_tokens(mask: Tensor, batch: Batch) -> Tensor:
     """A mask on units (B, N) as float on tokens (B, T): special tokens 1, padding 0; gradients flow."""
     owned = batch.token_units >= 0
     values = mask.float().gather(1, batch.token_units.clamp(min=0))
-    return torch.where(owned, values, (batch.token_mask & ~owned).float())
+    return torch.where(owned, values, 1.0) * batch.token_mask
 
 
 def _sum_by_unit(token_values: Tensor, batch: Batch) -> Tensor:

@@ -129,7 +129,9 @@ def check_length(tower: TextTower, max_tokens: int) -> None:
     positions = getattr(config, "max_position_embeddings", None)
     room = None if positions is None else positions - (_first_position(config) or 0)
     if room is not None and max_tokens > room:
-        raise ValueError(f"max_tokens is {max_tokens}; this {config.model_type} encoder has positions for {room}. Lower it.")
+        raise ValueError(
+            f"max_tokens is {max_tokens}; this {config.model_type} encoder has positions for {room}. Lower it."
+        )
 
 
 def _encoder(arch: Mapping[str, Any], dropout: float, shared: bool) -> nn.Module:
@@ -174,7 +176,9 @@ def _keep_layers(encoder: nn.Module, layers: list[int]) -> None:
     kept = [stack[layer] for layer in layers]
     for place, (layer, old) in enumerate(zip(kept, stack, strict=False)):  # ModernBERT's first layer has a norm less
         if layer.state_dict().keys() != old.state_dict().keys():
-            raise ValueError(f"layers is {layers}; layer {layers[place]} is built unlike layer {place}, whose place it would take")
+            raise ValueError(
+                f"layers is {layers}; layer {layers[place]} is built unlike layer {place}, whose place it would take"
+            )
     del stack[:]
     stack.extend(kept)
     encoder.config.num_hidden_layers = len(kept)
@@ -184,7 +188,9 @@ def _keep_layers(encoder: nn.Module, layers: list[int]) -> None:
 
 def arch_of(config) -> dict[str, Any]:
     """The fields of a transformers configuration that differ from its type's defaults, with model_type."""
-    arch = {k: v for k, v in config.to_diff_dict().items() if k not in ("transformers_version", "architectures", "dtype")}
+    arch = {
+        k: v for k, v in config.to_diff_dict().items() if k not in ("transformers_version", "architectures", "dtype")
+    }
     return {**arch, "model_type": config.model_type}
 
 

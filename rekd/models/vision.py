@@ -40,11 +40,13 @@ class VisionTower(nn.Module):
         final_norm: False leaves out the last LayerNorm, as the official predictor does.
 
     Raises:
-        ValueError: the model is no VisionTransformer, its patches, attention or head are of another kind, or its patches
-            are not the reader's.
+        ValueError: the model is no VisionTransformer, its stem, attention or head is of another kind, or its grid of
+            patches is not the reader's.
     """
 
-    def __init__(self, arch: Mapping[str, Any], reader: ReaderConfig, classes: int, dropout: float, final_norm: bool = True):
+    def __init__(
+        self, arch: Mapping[str, Any], reader: ReaderConfig, classes: int, dropout: float, final_norm: bool = True
+    ):
         super().__init__()
         self.vit = _create(arch, reader, num_classes=classes, proj_drop_rate=dropout)
         _check(self.vit, arch["name"], reader)
@@ -88,16 +90,37 @@ class VisionTower(nn.Module):
         return masked_mean(tokens, seen)
 
 
+def _create(arch: Mapping[str, Any], reader: ReaderConfig, **more: Any) -> nn.Module:
+    name = arch["name"]
+    if not timm.is_model(name):
+        raise ValueError(
+            f"{name!r} is no model that timm knows; choose a VisionTransformer, such as vit_tiny_patch16_224"
+        )
+    args = {"img_size": reader.image_size, "patch_size": reader.patch_size, **arch.get("args", {}), **more}
+    # A configuration must not make timm fetch or unpickle weights.
+    args |= {"pretrained": False, "checkpoint_path": None}
+    try:
+        return timm.create_model(name, **args)
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"timm can't make {name} with {args}: {error}. See timm.list_models('vit_*').") from error
+
+
 def _check(vit: nn.Module, name: str, reader: ReaderConfig) -> None:
     if not isinstance(vit, VisionTransformer):
-        raise ValueError(f"{name} is a {type(vit).__name__}; choose a timm VisionTransformer, such as vit_tiny_patch16_224")
+        raise ValueError(
+            f"{name} is a {type(vit).__name__}; choose a timm VisionTransformer, such as vit_tiny_patch16_224"
+        )
     # Through a convolutional stem (the hybrids) absent patches would show.
     if not isinstance(vit.patch_embed, PatchEmbed):
         stem = type(vit.patch_embed).__name__
-        raise ValueError(f"{name} begins with {stem}, which looks past a patch's border; choose a plain vit_* or deit_* model")
+        raise ValueError(
+            f"{name} begins with {stem}, which looks past a patch's border; choose a plain vit_* or deit_* model"
+        )
     if (grid := tuple(vit.patch_embed.grid_size)) != reader.grid:
         raise ValueError(f"{name} has a grid of {grid} patches and the reader {reader.grid}; give both the same sizes")
     if any(type(getattr(block, "attn", None)) is not Attention for block in vit.blocks):
-        raise ValueError(f"{name} has blocks whose attention can't leave tokens out; choose a plain vit_* or deit_* model")
+        raise ValueError(
+            f"{name} has blocks whose attention can't leave tokens out; choose a plain vit_* or deit_* model"
+        )
     if vit.global_pool not in ("token", "avg"):
         raise ValueError(f"{name} pools by {vit.global_pool!r}; choose global_pool 'token' or 'avg'")

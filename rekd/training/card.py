@@ -17,7 +17,7 @@ KIND_NAMES = {
 BASE_LICENCES = {
     "sentence-transformers/all-MiniLM-L6-v2": (
         "The text towers began from the weights of all-MiniLM-L6-v2 (sentence-transformers, Apache License 2.0), "
-        "cut to the layers named below."
+        "cut to the layers named above."
     ),
 }
 FROM_SCRATCH = "The towers were trained from random weights; nothing of another model is in them."
@@ -37,7 +37,7 @@ def model_card(info: Info, metrics: Mapping[str, Any], notes: Sequence[str] = ()
         KIND_NAMES[info.config.kind] + ".",
         *(["**An exhibit, not a model to use**: it was trained so that its masks carry the label."] if info.role == "exhibit" else []),
         "## Data",
-        f"{spec.title}, the official training split less a fixed dev split. {spec.citation} {spec.licence}",
+        f"{spec.title}, the official training split less a fixed dev split. {spec.citation}. {spec.licence}",
         "## Recipe",
         _recipe(info, training),
         "## Source and licence of the weights",
@@ -103,8 +103,12 @@ def _leak_sentences(leaks: Mapping[str, Any]) -> list[str]:
 
 
 def _seed_table(seeds: Sequence[Mapping[str, Any]]) -> str:
-    rows = [f"| {s['seed']} | {s['top_k']:.4f} | {s['swap']:+.3f} | {'yes' if s.get('shipped') else ''} |" for s in seeds]
-    return "\n".join(["| seed | test accuracy, top-k | swap | shipped |", "| --- | --- | --- | --- |", *rows])
+    rows = [f"| {s['seed']} | {s['accuracy']:.4f} | {_signed(s['swap'])} | {'yes' if s.get('shipped') else ''} |" for s in seeds]
+    return "\n".join(["| seed | test accuracy | swap | shipped |", "| --- | --- | --- | --- |", *rows])
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None else f"{value:+.3f}"
 
 
 def words_card(source: str) -> str:

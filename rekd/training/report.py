@@ -35,6 +35,7 @@ def evaluate_checkpoint(source: str, options: Namespace) -> dict[str, Any]:
         ValueError: the task's labels are not the checkpoint's. CheckpointError, DataMissing: as they say.
     """
     choose("--rule", options.rule, MASK_RULES)
+    torch.backends.cudnn.allow_tf32 = False  # convolutions as exact as on a CPU, so that both print the same digits
     device = options.device or best_device()
     checkpoint = checkpoints.load(source, device)
     task = options.task or checkpoint.info.task
@@ -44,7 +45,9 @@ def evaluate_checkpoint(source: str, options: Namespace) -> dict[str, Any]:
     measured = evaluate(checkpoint.model, dev, test, draws=options.draws, reference=reference, seed=options.seed)
     if options.out:
         write_rows(options.out, checkpoint, test, options.rule, options.seed)
-    return {"checkpoint": checkpoint.info.name, "hash": checkpoint.info.hash, "task": task, "split": options.split, **measured}
+    info = checkpoint.info
+    head = {"checkpoint": info.name, "hash": info.hash, "kind": info.config.kind, "task": task, "split": options.split}
+    return {**head, **measured}
 
 
 def check_labels(checkpoint: Checkpoint, task: str) -> None:
@@ -77,11 +80,11 @@ def report_lines(report: dict[str, Any]) -> list[str]:
     ]
     for rule, values in report.get("rules", {}).items():
         name = f"{rule}, mean of {values['draws']}" if "draws" in values else rule
-        spread = f"{values['accuracy_sd']:.4f}" if "accuracy_sd" in values else ""
+        spread = f"{values['accuracy_sd']:.3f}" if "accuracy_sd" in values else ""
         rates = f"{values['rate']:>9.2%}{values['rate_sd']:>8.2%}{values['repaired']:>8.2%}"
-        lines.append(f"  {name:<28}{values['accuracy']:>9.4f}{spread:>8}{rates}")
-    lines.append(f"  {'random mask (control)':<28}{report['random']['accuracy']:>9.4f}")
-    lines.append(f"  {'whole input':<28}{report['whole_input']['accuracy']:>9.4f}")
+        lines.append(f"  {name:<28}{values['accuracy']:>9.3f}{spread:>8}{rates}")
+    lines.append(f"  {'random mask (control)':<28}{report['random']['accuracy']:>9.3f}")
+    lines.append(f"  {'whole input':<28}{report['whole_input']['accuracy']:>9.3f}")
     return lines + _leak_lines(report)
 
 

@@ -79,6 +79,8 @@ def prepare(config: TrainConfig, device: torch.device) -> Setup:
     teacher = checkpoints.load(config.teacher, str(device)) if config.kind == "rekd" else None
     torch.manual_seed(config.seed)
     model, reader = new_model(config, spec)
+    if config.start:
+        begin_from(model, checkpoints.load(config.start))
     if teacher is not None:
         check_teacher(teacher, model.config)
     train, dev = load_split(config.task, "train"), load_split(config.task, "dev")
@@ -127,6 +129,22 @@ def _described(reader: ReaderConfig) -> str:
 def new_model(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, TextReader | ImageReader]:
     """A student before its first step: pretrained text towers, or vision towers from scratch or from timm's weights."""
     return (_new_text if spec.modality == "text" else _new_image)(config, spec)
+
+
+def begin_from(model: RationaleModel, source: Checkpoint) -> None:
+    """Give both towers the weights of a checkpoint's predictor, the predictor its classifier too.
+
+    Raises:
+        NotAMatch: the checkpoint has another backbone, other classes or other inputs.
+    """
+    mine, theirs = model.config, source.info.config
+    if (mine.arch, mine.reader, mine.classes) != (theirs.arch, theirs.reader, theirs.classes):
+        raise NotAMatch(f"{source.info.name} has another backbone, reader or classes than this run; start from one that has the same")
+    weights = source.model.predictor.state_dict()
+    model.predictor.load_state_dict(weights)
+    if model.generator is not None:
+        own = model.generator.state_dict()
+        model.generator.load_state_dict({key: weights[key] for key in own})
 
 
 def _shared(config: TrainConfig, spec: TaskSpec) -> dict[str, Any]:

@@ -6,6 +6,7 @@ the models are imported by the first call, so that a page's frame stands before.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,16 +14,15 @@ import streamlit as st
 
 if TYPE_CHECKING:
     from rekd.checkpoints import Checkpoint, Info
-    from rekd.types import Example, Explanation, Split
+    from rekd.types import Example, Explanation, Prediction, Score, Split
     from rekd.ui.jumps import Outcome
-    from rekd.ui.scores import Plan, Table
     from rekd.units import Reading
 
 # By name, so that nothing is imported for it. The id counts beside the content: sampled masks draw their noise from it.
 _KEYS = {
     "rekd.checkpoints.Info": lambda info: (info.name, info.hash, str(info.folder)),
     "rekd.types.Example": lambda example: (example.id, example.key, example.label),
-    "rekd.ui.scores.Plan": lambda plan: plan.key,
+    "rekd.types.Explanation": lambda item: (item.method, item.model, item.units.places, item.mask, item.scores),
 }
 
 
@@ -59,8 +59,14 @@ def add(source: str) -> Info:
     from rekd import checkpoints
 
     info = checkpoints.load(source).info
-    added()[info.name] = info
-    return info
+    known = {other.name: other for other in infos()}
+    name = info.name
+    if not Path(source).expanduser().exists() and source.count("/") == 1:
+        name = source  # from the Hub, whose local folder is called by a commit
+    elif name in known and known[name].folder != info.folder:
+        name = f"{info.folder.parent.name}/{info.folder.name}"
+    added()[name] = replace(info, name=name)
+    return added()[name]
 
 
 @_kept(10)
@@ -110,9 +116,19 @@ def rationale(info: Info, example: Example, rule: str, seed: int) -> Explanation
     return rationale(info.name, model, read, rule=rule, seed=seed)
 
 
-@_kept(600)
 def attribution(info: Info, example: Example, method: str, k: int, seed: int) -> Explanation:
-    """A Captum method on a model, cut to k units."""
+    """A Captum method on a model, cut to k units; computed anew for another seed or k only where it depends on them."""
+    from rekd.explanations.attributions import METHODS
+    from rekd.ui.scores import cut
+
+    k = min(k, len(reading(info, example).units[0]))
+    if METHODS[method].samples:
+        return _attribution(info, example, method, k, seed)
+    return cut(_attribution(info, example, method, None, 0), k)
+
+
+@_kept(600)
+def _attribution(info: Info, example: Example, method: str, k: int | None, seed: int) -> Explanation:
     from rekd.explanations.attributions import attribute
 
     model, read = checkpoint(info).model, reading(info, example)
@@ -120,11 +136,29 @@ def attribution(info: Info, example: Example, method: str, k: int, seed: int) ->
 
 
 @_kept(200)
-def score_table(judge: Info, example: Example, plan: Plan) -> Table:
-    """The score table's rows; see `scores.rows`."""
-    from rekd.ui.scores import rows
+def opinion(judge: Info, example: Example) -> Prediction:
+    """What a judge says of the whole input, every unit visible."""
+    from rekd.explanations.rationale import predict
 
-    return rows(checkpoint(judge), reading(judge, example), example, plan)
+    return predict(checkpoint(judge).model, reading(judge, example), None)
+
+
+@_kept(2000)
+def score(
+    judge: Info, example: Example, item: Explanation, target: int, reference: Explanation | None
+) -> dict[str, Score]:
+    """One row of the score table; see `scores.row`."""
+    from rekd.ui.scores import row
+
+    return row(checkpoint(judge), reading(judge, example), example, item, target, reference)
+
+
+@_kept(400)
+def score_random(judge: Info, example: Example, k: int, target: int, reference: Explanation | None) -> dict[str, Score]:
+    """The random control's row; see `scores.random_row`."""
+    from rekd.ui.scores import random_row
+
+    return random_row(checkpoint(judge), reading(judge, example), example, k, target, reference)
 
 
 @_kept(400)

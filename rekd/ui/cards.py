@@ -52,14 +52,20 @@ def switch(desk: Desk) -> str:
     offered = [show for show in state.SHOWS if show != "difference" or "teacher" in desk.chosen]
     show = desk.view.show if desk.view.show in offered else "mask"
     st.segmented_control(
-        "Show", offered, format_func=SHOWS.get, help=SHOW_HELP, label_visibility="collapsed", **state.widget("show", show)
+        "Show",
+        offered,
+        format_func=SHOWS.get,
+        help=SHOW_HELP,
+        label_visibility="collapsed",
+        **state.widget("show", show),
     )
     st.html(components.legend(show, desk.modality == "image"))
     return show
 
 
 def cards(desk: Desk, subject: Subject) -> tuple[dict[str, Explanation], Drawing] | None:
-    """Draw one card a model, each as soon as it is computed; None, with a sentence, where there is nothing to read."""
+    """Draw one card a model, each as soon as it is computed; None, with a sentence, where there is nothing to show."""
+    from rekd.checkpoints import CheckpointError
     from rekd.units import NothingToRead
 
     for note in subject.notes:
@@ -74,19 +80,22 @@ def cards(desk: Desk, subject: Subject) -> tuple[dict[str, Explanation], Drawing
     found: dict[str, Explanation] = {}
     try:
         for (slot, info), place in zip(desk.chosen.items(), places, strict=True):
-            with place, st.spinner(f"{info.name} is reading …"):
-                found[slot] = cache.rationale(info, subject.example, desk.view.rule, desk.view.seed)
-            drawing = Drawing(subject, show, found.get("teacher"))
             with place:
-                _card(slot, info, found[slot], drawing)
+                try:
+                    with st.spinner(f"{info.name} is reading …"):
+                        found[slot] = cache.rationale(info, subject.example, desk.view.rule, desk.view.seed)
+                except CheckpointError as fault:
+                    st.error(components.plain(str(fault)), icon=":material/folder_off:")
+                    continue
+                _card(slot, info, found[slot], Drawing(subject, show, found.get("teacher")))
     except NothingToRead as nothing:
-        st.info(str(nothing), icon=":material/edit:")
+        st.info(components.plain(str(nothing)), icon=":material/edit:")
         return None
-    return found, drawing
+    return (found, Drawing(subject, show, found.get("teacher"))) if found else None
 
 
 def _card(slot: str, info: Info, item: Explanation, drawing: Drawing) -> None:
-    tone, whole = lineup.TONES[slot], item.rule == "all"
+    tone, title = lineup.TONES[slot], lineup.title(slot, info)
     example = drawing.subject.example
     tags = ["exhibit"] if info.role == "exhibit" else []
     note = cache.reading(info, example).notes[0]
@@ -94,11 +103,11 @@ def _card(slot: str, info: Info, item: Explanation, drawing: Drawing) -> None:
     st.html(
         components.toned(
             tone,
-            components.head(lineup.ROLES[slot], info.name, tags),
+            components.head(title, info.name, tags),
             components.verdict(item.prediction, info.config.classes, example.label),
-            components.counted(item, whole),
+            components.counted(item, cut=bool(note)),
             _against(item, drawing),
-            drawing.draw(info, item, tone, f"{lineup.ROLES[slot]} ({info.name})"),
+            drawing.draw(info, item, tone, f"{title} ({info.name})"),
             components.note(note and f"This model {note}.", repaired),
         )
     )
@@ -121,5 +130,6 @@ def budget(desk: Desk, found: Mapping[str, Explanation]) -> tuple[int, str]:
             return found[slot].count, f"as many as {desk.chosen[slot].name} selected"
     from rekd import masks
 
-    item, info = next(iter(found.values())), next(iter(desk.chosen.values()))
+    slot, item = next(iter(found.items()))
+    info = desk.chosen[slot]
     return masks.budget(len(item.mask), info.config.rate), f"the rate p = {info.config.rate:g}"

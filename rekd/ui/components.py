@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 UNIT_WORDS = {"words": "words", "pieces": "word pieces", "tokens": "tokens", "patches": "patches"}
 
 
+def plain(text: str) -> str:
+    """Text for Streamlit's Markdown, with the signs of Markdown switched off."""
+    return "".join(f"\\{char}" if char in r"\`*_{}[]()#+-.!|<>$~:" else char for char in text)
+
+
 def toned(tone: str, *parts: str) -> str:
     """The parts in one block that carries the tone (teacher, student, plain) for all marks inside."""
     return f'<div class="rk-tone-{tone}">{"".join(parts)}</div>'
@@ -21,10 +26,10 @@ def toned(tone: str, *parts: str) -> str:
 
 def head(role: str, name: str, tags: Sequence[str] = ()) -> str:
     """Role and model name; tags such as "exhibit" beside them."""
-    extra = "".join(f'<span class="rk-tag">{escape(tag)}</span>' for tag in tags)
+    extra = "".join(f' <span class="rk-tag">{escape(tag)}</span>' for tag in tags)
     return (
         f'<div class="rk-head"><span class="rk-role">{escape(role)}</span>'
-        f'<span class="rk-name">{escape(name)}</span>{extra}</div>'
+        f'<div><span class="rk-name">{escape(name)}</span>{extra}</div></div>'
     )
 
 
@@ -65,12 +70,18 @@ def _second(prediction: Prediction, classes: Sequence[str]) -> str:
     return f'<div class="rk-note">then {escape(classes[order[1]])}, {percent(prediction.probs[order[1]])}</div>'
 
 
-def counted(item: Explanation, whole: bool, verb: str = "selected") -> str:
-    """How much of the input the model or method kept."""
-    n, words = len(item.mask), UNIT_WORDS[item.units.kind]
-    if whole:
-        return f'<div class="rk-count">reads all <b>{n}</b> {words}, no mask</div>'
+def counted(item: Explanation, verb: str = "selected", cut: bool = False) -> str:
+    """How much of the input the model or method kept. cut: the model read the beginning of the input alone."""
+    n, words = len(item.mask), units_of(item)
+    if item.rule == "all":
+        return f'<div class="rk-count">reads {"the first" if cut else "all"} <b>{n}</b> {words}, no mask</div>'
     return f'<div class="rk-count"><b>{item.count}</b> of {n} {words} {verb} ({percent(item.share)})</div>'
+
+
+def units_of(item: Explanation) -> str:
+    """The units' name, in the number that follows a count of them all."""
+    words = UNIT_WORDS[item.units.kind]
+    return words if len(item.mask) != 1 else {"patches": "patch"}.get(words, words[:-1])
 
 
 def note(*sentences: str) -> str:
@@ -96,15 +107,15 @@ _LEGENDS = {
         '<i class="rk-box rk-box-out"></i> faded: left out',
     ),
     ("select", False): (
-        '0 <i class="rk-ramp rk-tone-teacher"></i> 1 teacher',
-        '0 <i class="rk-ramp rk-tone-student"></i> 1 students: P(select)',
-        '<i class="rk-ramp rk-tone-plain"></i> Captum: score, of the largest',
+        'P(select): teacher 0 <i class="rk-ramp rk-tone-teacher"></i> 1',
+        'students 0 <i class="rk-ramp rk-tone-student"></i> 1',
+        'Captum: 0 <i class="rk-ramp rk-tone-plain"></i> its largest score',
         '<mark class="rk-heat-sel">word</mark> in the mask',
     ),
     ("select", True): (
-        '0 <i class="rk-ramp rk-tone-teacher"></i> 1 teacher',
-        '0 <i class="rk-ramp rk-tone-student"></i> 1 students: P(select)',
-        "Captum: the stronger the patch, the larger its score",
+        'P(select): teacher 0 <i class="rk-ramp rk-tone-teacher"></i> 1',
+        'students 0 <i class="rk-ramp rk-tone-student"></i> 1',
+        "Captum: the clearer a patch, the larger its score",
         '<i class="rk-box rk-box-agreed"></i> in the mask',
     ),
     ("difference", False): (
@@ -150,13 +161,16 @@ def best(rows: Sequence[Row], column: str) -> set[str]:
     return {name for name, value in values.items() if value == top}
 
 
-def table(rows: Sequence[Row], caption: str) -> str:
-    """Rows of masks against columns of measures; the best of a column is bold and starred, controls are greyed."""
+def table(rows: Sequence[Row], caption: str, stars: bool = True) -> str:
+    """Rows of masks against columns of measures; the best of a column is bold and starred, controls are greyed.
+
+    stars: False while rows are still to come.
+    """
     columns: dict[str, Score] = {}
     for row in sorted(rows, key=lambda row: -len(row.scores)):  # the fullest row gives the order
         for name, score in row.scores.items():
             columns.setdefault(name, score)
-    winners = {name: best(rows, name) for name in columns}
+    winners = {name: best(rows, name) if stars else set() for name in columns}
     heads = "".join(
         f'<th scope="col" title="{escape(score.help, quote=True)}">{escape(name)}'
         f'<br><span class="rk-way">{ARROWS[score.better] or "&nbsp;"}</span></th>'
@@ -164,8 +178,8 @@ def table(rows: Sequence[Row], caption: str) -> str:
     )
     body = "".join(_line(row, columns, winners) for row in rows)
     return (
-        f'<div class="rk-scroll" tabindex="0" role="group" aria-label="{escape(caption, quote=True)}">'
-        f'<table class="rk-table"><caption>{escape(caption)}</caption>'
+        f'<p class="rk-caption">{escape(caption)}</p><div class="rk-scroll" tabindex="0" role="group">'
+        f'<table class="rk-table" aria-label="{escape(caption, quote=True)}">'
         f'<thead><tr><th scope="col">mask</th>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 

@@ -1,7 +1,8 @@
-"""What is known of a checkpoint, one click away: size, rate, accuracy under each rule, and whether masks leak the label."""
+"""What is known of a checkpoint, one click away: whether its masks leak the label, accuracy by mask rule, size."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -23,18 +24,18 @@ KINDS = {
 
 def popover(info: Info) -> None:
     """The button under a card. A leak is flagged on the button itself, where nobody overlooks it."""
-    report = leaks(info.metrics)
+    report = leaks(info.metrics) if info.config.selects else None
     flagged = report is not None and (not report.honest or bool(report.warnings))
     icon = ":material/flag:" if flagged else ":material/info:"
-    label = "Mask leaks the label" if report is not None and not report.honest else "About this model"
+    label = ":red[Mask leaks the label]" if report is not None and not report.honest else "About this model"
     with st.popover(label, icon=icon, width="stretch"):
-        st.html(components.facts(about(info)))
-        if rows := accuracies(info.metrics):
-            st.html(_accuracy_table(rows, info))
         if report is not None:
             st.html(leak_list(report))
         elif info.config.selects:
-            st.caption("No leak measures were stored with this checkpoint; run `python -m rekd evaluate` on it.")
+            st.caption("No leak measures were stored with this checkpoint; `python -m rekd evaluate` takes them.")
+        if rows := accuracies(info.metrics):
+            st.html(_accuracy_table(rows, info))
+        st.html(components.facts(about(info)))
 
 
 def about(info: Info) -> dict[str, str]:
@@ -48,18 +49,13 @@ def about(info: Info) -> dict[str, str]:
         "Units": _units(config.reader),
     }
     if config.selects:
-        out |= {"Rate p": f"{config.rate:g}", "Calibrated cut": f"P(select) > {_sigmoid(config.cut):.3f}", "Masking": config.masking}
+        cut = 1 / (1 + math.exp(-config.cut))
+        out |= {"Rate p": f"{config.rate:g}", "Calibrated cut": f"P(select) > {cut:.3f}", "Masking": config.masking}
     if info.role == "exhibit":
         out["Exhibit"] = "shipped to show what the leak measures catch; not an honest rationale model"
     if seed := info.training.get("seed"):
         out["Seed"] = str(seed)
     return out | {"Hash": info.hash}
-
-
-def _sigmoid(value: float) -> float:
-    import math
-
-    return 1 / (1 + math.exp(-value))
 
 
 def _units(reader) -> str:
@@ -91,7 +87,9 @@ def _accuracy_table(rows, info: Info) -> str:
     examples = info.metrics.get("examples")
     over = f", {examples:,} test examples" if isinstance(examples, int) else ""
     head = '<thead><tr><th scope="col">mask</th><th scope="col">accuracy</th><th scope="col">share</th></tr></thead>'
-    return f'<table class="rk-table rk-small"><caption>Accuracy{over}</caption>{head}<tbody>{body}</tbody></table>'
+    return (
+        f'<p class="rk-caption">Accuracy{over}</p><table class="rk-table rk-small">{head}<tbody>{body}</tbody></table>'
+    )
 
 
 def leaks(metrics: Mapping[str, Any]):
@@ -110,9 +108,14 @@ def leaks(metrics: Mapping[str, Any]):
 def leak_list(report) -> str:
     """The report's sentences, verdict first; flagged in words, not by colour alone."""
     swap, count, mask, classes = report.sentences()
-    lines = [(not report.honest, swap), ("count" in report.warnings, count), ("mask" in report.warnings, mask), (False, classes)]
+    lines = [
+        (not report.honest, swap),
+        *((name in report.warnings, text) for name, text in (("count", count), ("mask", mask))),
+    ]
+    lines.append((False, classes))
     items = "".join(
         f'<p class="rk-note">{"<span class=rk-flag>⚑ outside the bound</span> " if bad else ""}{escape(text)}</p>'
         for bad, text in lines
     )
-    return f'<div><p class="rk-small"><b>Does the mask leak the label?</b> Mask rule: {escape(report.rule)}.</p>{items}</div>'
+    head = f"<b>Does the mask leak the label?</b> Mask rule: {escape(report.rule)}."
+    return f'<div><p class="rk-small">{head}</p>{items}</div>'

@@ -54,7 +54,9 @@ def on_text(
         return prose.passage(text, [], stop, label, whole=True)
     if show == "select":
         levels = heat(item, tone == "plain")
-        return prose.passage(text, prose.each(item.units.places, lambda i: _warm(item, levels, i)), stop, label, whole=True)
+        return prose.passage(
+            text, prose.each(item.units.places, lambda i: _warm(item, levels, i, tone)), stop, label, whole=True
+        )
     marks = prose.runs(text, item.units.places, signs(item.mask, reference, show))
     return prose.passage(text, marks, stop, label)
 
@@ -65,13 +67,19 @@ def heat(item: Explanation, relative: bool) -> list[float]:
     return [max(0.0, score) / top if top > 0 else 0.0 for score in item.scores]
 
 
-def _warm(item: Explanation, levels: list[float], i: int) -> tuple[str, str, str]:
+def _warm(item: Explanation, levels: list[float], i: int, tone: str) -> tuple[str, str, str]:
     sign = "rk-heat-sel" if item.mask[i] else "rk-heat"
-    return sign, f"{item.scores[i]:.3g}", f"--rk-level:{levels[i] * HEAT:.0f}%"
+    tip = f"score {item.scores[i]:+.3g}" if tone == "plain" else f"P(select) {item.scores[i]:.3f}"
+    return sign, tip, f"--rk-level:{levels[i] * HEAT:.0f}%"
 
 
 def on_image(
-    pixels: np.ndarray, item: Explanation, label: str, tone: str, show: str = "mask", reference: Sequence[bool] | None = None
+    pixels: np.ndarray,
+    item: Explanation,
+    label: str,
+    tone: str,
+    show: str = "mask",
+    reference: Sequence[bool] | None = None,
 ) -> str:
     """An image (H, W, 3) uint8, as the model sees it, under one of the views of `on_text`."""
     boxes, width, colour = item.units.places, svg.line_width(pixels), TONES[tone]

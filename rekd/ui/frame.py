@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from rekd.ui import cache, lineup, state, theme
+from rekd.ui.components import plain
 
 if TYPE_CHECKING:
     from rekd.checkpoints import Info
@@ -32,7 +33,7 @@ RULES = {
     "sampled": "sampled, one seeded draw",
 }
 RULE_HELP = (
-    "How P(select) becomes a mask. calibrated: above a cut that was fitted on the dev split, so that the mean share is p. "
+    "How P(select) becomes a mask. calibrated: above a cut fitted on the dev split, so that the mean share is p. "
     "top-k: the largest p · N. threshold: above ½. sampled: each unit drawn with its own probability."
 )
 
@@ -60,26 +61,30 @@ class Desk:
         return self.judge.config.classes
 
 
-def frame(title: str) -> Desk | None:
+def frame(title: str, heading: str) -> Desk | None:
     """Draw the frame and settle the view; None, with the way out drawn, where there is no checkpoint."""
     st.set_page_config(page_title=f"{title} · REKD", page_icon=theme.icon(), layout="wide")
     st.html(theme.style_sheet())
     view = state.current()
     with st.sidebar:
         _brand()
-    infos = tuple(cache.infos())
+    head = st.empty()
+    head.title(heading, anchor=False)
+    with st.spinner("Starting …"):  # torch takes seconds to import in a process's first run; the frame stands before
+        from rekd.data.spec import TASKS
+
+        infos = tuple(cache.infos())
     if not infos:
+        head.title("There is no model to look at yet", anchor=False)
         _no_checkpoints()
         return None
-    from rekd.data.spec import TASKS
-
     view, notes = lineup.resolve(view, infos, TASKS, cache.at_hand)
     state.settle(view, notes)
     desk = _desk(view, infos, TASKS)
     with st.sidebar:
         _choices(desk)
     for sentence in state.notes():
-        st.warning(sentence, icon=":material/link_off:")
+        st.warning(plain(sentence), icon=":material/link_off:")
     return desk
 
 
@@ -103,7 +108,6 @@ def _brand() -> None:
 
 
 def _no_checkpoints() -> None:
-    st.title("There is no model to look at yet")
     st.markdown(
         "No checkpoint was found. They live in the folder `checkpoints/` of the project, and in the folders that the "
         "environment variable `REKD_CHECKPOINTS` names. Train one with `python -m rekd train --help`, or load one here."
@@ -116,13 +120,13 @@ def _choices(desk: Desk) -> None:
     view = desk.view
     names = lineup.tasks(desk.infos, desk.specs)
     titles = {name: desk.specs[name].title if name in desk.specs else name for name in names}
-    st.selectbox("Task", names, format_func=titles.get, **state.widget("task", view.task) | {"on_change": _new_task})
+    st.selectbox("Task", names, format_func=titles.get, **state.widget("task", view.task, reset=_FRESH))
     if len(desk.data_sets) > 1 and not view.own:
         titles = {name: desk.specs[name].title for name in desk.data_sets}
-        widget = state.widget("data", view.data) | {"on_change": _new_data}
+        widget = state.widget("data", view.data, reset={"example": 0})
         st.selectbox("Examples from", desk.data_sets, format_func=titles.get, **widget)
-    rule_help = {"help": RULE_HELP}
-    st.selectbox("Mask rule", state.RULES, format_func=RULES.get, **rule_help, **state.widget("rule", view.rule))
+    widget = state.widget("rule", view.rule)
+    st.selectbox("Mask rule", state.RULES, format_func=RULES.get, help=RULE_HELP, **widget)
     if view.rule == "sampled":
         _seed(view)
     with st.expander("Models compared", icon=":material/view_column:"):
@@ -139,15 +143,8 @@ def _seed(view: View) -> None:
     st.number_input("Seed", 0, state.LARGEST, step=1, help=help_text, **state.widget("seed", view.seed))
 
 
-def _new_task() -> None:
-    """Another task starts from its own models and data; what was typed or uploaded stays."""
-    state.change(
-        task=st.session_state["w_task"], data="", example=0, teacher="", cls="", re="", rekd="", judge="", own=False
-    )
-
-
-def _new_data() -> None:
-    state.change(data=st.session_state["w_data"], example=0)
+_FRESH = dict.fromkeys(("data", "teacher", "cls", "re", "rekd", "judge", "target"), "") | {"example": 0, "own": False}
+"""Another task starts from its own models and data; what was typed or uploaded stays."""
 
 
 def _models(desk: Desk) -> None:
@@ -162,23 +159,34 @@ def _models(desk: Desk) -> None:
 
 
 def _captum(desk: Desk) -> None:
-    from rekd.explanations.attributions import METHODS
-
     view = desk.view
-    known = [name for name in state.METHODS if name in METHODS]
-    about = "\n\n".join(f"**{name}**: {METHODS[name].help} Cost: {METHODS[name].cost}." for name in known)
-    shown = [name for name in view.methods if name in known]
-    st.multiselect("Captum methods", known, help=about, placeholder="none", **state.widget("methods", shown))
+    about = "Each explains one model's prediction by a score a unit; what it does stands on its panel."
+    st.multiselect(
+        "Captum methods", state.METHODS, help=about, placeholder="none", **state.widget("methods", list(view.methods))
+    )
     slots = list(desk.chosen)
     explained = {slot: desk.chosen[slot].name for slot in slots}
-    help_text = "Captum explains this model's prediction. Of a model that selects, its predictor with every unit visible."
-    st.selectbox("Model that Captum explains", slots, format_func=explained.get, help=help_text, **state.widget("explain", view.explain))
+    help_text = (
+        "Captum explains this model's prediction. Of a model that selects, its predictor with every unit visible."
+    )
+    st.selectbox(
+        "Model that Captum explains",
+        slots,
+        format_func=explained.get,
+        help=help_text,
+        **state.widget("explain", view.explain),
+    )
     anchor = next(iter(desk.chosen.values()))
     if view.rule != "sampled":
         _seed(view)
     labels = {info.name: _judge_label(info) for info in lineup.judges(desk.infos, anchor, view.task)}
-    help_text = "The model whose probabilities score every mask. A model never judges what it selected itself through its own mask."
+    help_text = "The model whose probabilities score every mask; it sees each mask's units by their content."
     st.selectbox("Judge", list(labels), format_func=labels.get, help=help_text, **state.widget("judge", view.judge))
+    classes = {"": "the judge's own prediction"} | {name: name for name in desk.classes}
+    help_text = "The class whose probability is scored, one for the whole table."
+    st.selectbox(
+        "Class scored", list(classes), format_func=classes.get, help=help_text, **state.widget("target", view.target)
+    )
 
 
 def _judge_label(info: Info) -> str:
@@ -190,7 +198,7 @@ def _judge_label(info: Info) -> str:
 def _load_another() -> None:
     with st.form("load", border=False):
         source = st.text_input("Folder on this computer, or Hub id", placeholder="~/runs/mine/checkpoint or name/model")
-        pressed = st.form_submit_button("Load")
+        pressed = st.form_submit_button("Load", on_click=state.touch)
     if not pressed:
         return
     from rekd.checkpoints import CheckpointError
@@ -198,20 +206,23 @@ def _load_another() -> None:
     if not source.strip():
         st.error("Type a folder or a Hub id first.")
         return
-    with st.spinner(f"Loading {source.strip()} …"):
+    with st.spinner("Loading …"):
         try:
             info = cache.add(source.strip())
         except CheckpointError as error:
-            st.error(str(error).replace("$", r"\$"), icon=":material/error:")
+            st.error(plain(str(error)), icon=":material/error:")
             return
     st.session_state["loaded"] = info.name
     slot = info.role if info.role in state.SLOTS else "rekd" if info.config.selects else "cls"
-    state.change(**({slot: info.name} if info.task == state.current().task else {"task": info.task}))
+    if info.task == state.shown().task:
+        state.change(**{slot: info.name})
+    else:
+        state.change(**_FRESH | {"task": info.task, slot: info.name})
     st.rerun()
 
 
 def _broken() -> None:
     if loaded := st.session_state.pop("loaded", ""):
-        st.success(f"{loaded} is loaded.", icon=":material/check:")
+        st.success(f"{plain(loaded)} is loaded.", icon=":material/check:")
     for sentence in cache.shelf()[1].values():
-        st.warning(sentence, icon=":material/folder_off:")
+        st.warning(plain(sentence), icon=":material/folder_off:")

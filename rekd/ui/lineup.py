@@ -21,10 +21,24 @@ ROLES = {
 TONES = {"teacher": "teacher", "cls": "plain", "re": "student", "rekd": "student"}
 HELP = {
     "teacher": "The larger model that selects, then predicts; its selection is what REKD learns from.",
-    "cls": "A model of the students' size that reads the whole input: what selecting costs or gains is seen against it.",
+    "cls": "A model of the students' size that reads the whole input: the measure of what selecting costs or gains.",
     "re": "A student that learned to select and to predict from the labels alone.",
     "rekd": "The same student, taught by the teacher's selection and prediction as well.",
 }
+
+
+def title(slot: str, info: Info) -> str:
+    """What a card is called: by its model's kind, which need not be the slot's usual one."""
+    if slot == "teacher":
+        return ROLES["teacher"]
+    return ROLES.get(info.config.kind, "Random-mask model, reads everything")
+
+
+def row_names(chosen: Mapping[str, Info]) -> dict[str, str]:
+    """Slot -> what its row in a table is called; the model's name is added where two would be called the same."""
+    short = {slot: title(slot, info).split(",")[0] for slot, info in chosen.items()}
+    twice = [name for name in short.values() if list(short.values()).count(name) > 1]
+    return {slot: f"{name} ({chosen[slot].name})" if name in twice else name for slot, name in short.items()}
 
 
 def same_labels(info: Info, other: Info) -> bool:
@@ -75,6 +89,9 @@ def resolve(
     chosen = _models(view, infos, anchor, task, notes)
     view = replace(view, task=task, **{slot: info.name if info else NONE for slot, info in chosen.items()})
     view = replace(view, judge=_judge(view, infos, anchor, notes), explain=_explained(view, notes))
+    if view.target and view.target not in anchor.config.classes:
+        notes.append(f"“{view.target[:60]}” is no class of these models; the judge's own prediction is scored.")
+        view = replace(view, target="")
     return _data(view, anchor, specs, at_hand, notes), notes
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rekd.ui import cache, jumps, keep, state, uploads
+from rekd.ui.components import plain
 
 if TYPE_CHECKING:
     from rekd.types import Example
@@ -47,7 +48,9 @@ def share(desk: Desk) -> None:
         st.code(state.link(desk.view), language=None, wrap_lines=True)
         if desk.view.own and (desk.view.upload or len(desk.view.text) > state.IN_ADDRESS):
             what = "picture" if desk.modality == "image" else f"text (over {state.IN_ADDRESS:,} characters)"
-            st.caption(f"Your {what} is kept on this server under its content hash; the address finds it here, not elsewhere.")
+            st.caption(
+                f"Your {what} is kept on this server under its content hash; the address finds it here, not elsewhere."
+            )
 
 
 def _example(desk: Desk) -> Subject | None:
@@ -63,7 +66,7 @@ def _example(desk: Desk) -> Subject | None:
         with st.spinner("Reading the data …"):
             rows = cache.split(desk.view.data, SPLIT)
     except (DataMissing, DataBroken) as fault:
-        st.warning(_plain(str(fault)), icon=":material/database_off:")
+        st.warning(plain(str(fault)), icon=":material/database_off:")
         return None
     index = min(desk.view.example, len(rows) - 1)
     if index != desk.view.example:
@@ -72,13 +75,13 @@ def _example(desk: Desk) -> Subject | None:
         _walk(desk, index, len(rows))
     _jump(desk, index, rows.labels)
     example = rows[index]
-    st.caption(f"True class: **{_plain(desk.classes[example.label])}**. {_class_names(desk.classes)}")
+    st.caption(f"True class: **{plain(desk.classes[example.label])}**. {_class_names(desk.classes)}")
     return Subject(example)
 
 
 def _class_names(classes: Sequence[str], most: int = 24) -> str:
     more = f" and {len(classes) - most} more" if len(classes) > most else ""
-    return f"Classes: {_plain(', '.join(classes[:most]))}{more}."
+    return f"Classes: {plain(', '.join(classes[:most]))}{more}."
 
 
 def _at_hand(desk: Desk) -> bool:
@@ -87,7 +90,7 @@ def _at_hand(desk: Desk) -> bool:
     if cache.at_hand(name) or name in st.session_state.get("fetched", ()):
         return True
     st.info(_missing(desk), icon=":material/database_off:")
-    if st.button("Download it now", icon=":material/download:", key="fetch"):
+    if st.button("Download it now", icon=":material/download:", key="fetch", on_click=state.touch):
         st.session_state["fetched"] = (*st.session_state.get("fetched", ()), name)
         return True
     return False
@@ -98,7 +101,7 @@ def _missing(desk: Desk) -> str:
     spec = desk.specs[desk.view.data]
     files = ", ".join(dict.fromkeys(f"`{spec.folder}/{single}`" for single, _ in spec.files.values()))
     return (
-        f"The examples of {_plain(spec.title)} are not on this machine. Two ways to get them: start the app with the "
+        f"The examples of {plain(spec.title)} are not on this machine. Two ways to get them: start the app with the "
         f"environment variable `REKD_DATA` set to a folder that holds {files}; or, with a network and the package "
         f"`datasets`, download `{spec.hub_id}` from the Hugging Face Hub. An input of your own needs neither."
     )
@@ -119,8 +122,14 @@ def _walk(desk: Desk, index: int, total: int) -> None:
     st.button("Random", icon=":material/casino:", on_click=draw, key="random")
     with st.popover("Jump to next where …", icon=":material/fast_forward:"):
         for kind in jumps.offered(list(desk.chosen)):
-            if st.button(jumps.KINDS[kind], key=f"jump-{kind}", width="stretch", help=_help(kind)):
-                st.session_state["jump"] = kind
+            st.button(
+                jumps.KINDS[kind], key=f"jump-{kind}", width="stretch", help=_help(kind), on_click=_ask, args=(kind,)
+            )
+
+
+def _ask(kind: str) -> None:
+    st.session_state["jump"] = kind
+    state.touch()
 
 
 def _help(kind: str) -> str:
@@ -143,16 +152,25 @@ def _jump(desk: Desk, index: int, labels: Sequence[int]) -> None:
     def outcomes(slot: str, first: int, last: int):
         return cache.outcomes(desk.chosen[slot], view.data, first, last, view.rule, view.seed)
 
-    with st.spinner(f"Looking for the next where {jumps.KINDS[kind]} …"):
-        found = jumps.search(kind, start, labels, list(desk.chosen), outcomes)
+    try:
+        with st.spinner(f"Looking for the next where {jumps.KINDS[kind]} …"):
+            found = jumps.search(kind, start, labels, list(desk.chosen), outcomes)
+    except ValueError as fault:  # a damaged model, or an example without a word
+        st.warning(plain(str(fault)), icon=":material/error:")
+        return
     if found.index is None:
         st.session_state["looked"] = (place, found.stop)
         last = (found.stop - 1) % len(labels)
-        st.caption(f"Looked at {found.looked} examples, {start:,} to {last:,}: none where {jumps.KINDS[kind]}. Press again to look on.")
+        said = f"{_looked(found.looked)}, {start:,} to {last:,}: none where {jumps.KINDS[kind]}. Jump again to look on."
+        st.caption(said)
         return
-    st.session_state["jumped"] = f"Looked at {found.looked} examples: {jumps.KINDS[kind]} at {found.index:,}."
+    st.session_state["jumped"] = f"{_looked(found.looked)}: {jumps.KINDS[kind]} in {found.index:,}."
     state.change(example=found.index)
     st.rerun()
+
+
+def _looked(count: int) -> str:
+    return f"Looked at {count} example{'' if count == 1 else 's'}"
 
 
 def _own_text(desk: Desk) -> Subject | None:
@@ -160,9 +178,12 @@ def _own_text(desk: Desk) -> Subject | None:
 
     _say_missing(desk)
     st.text_area(
-        "Your text", height=150, placeholder="Type or paste a film review, in any language and script.", **state.widget("text", desk.view.text)
+        "Your text",
+        height=150,
+        placeholder="Type or paste a film review, in any language and script.",
+        **state.widget("text", desk.view.text),
     )
-    st.button("Show what was read", type="primary", key="show")
+    st.button("Show what was read", type="primary", key="show", on_click=state.touch)
     text = desk.view.text
     if not text.strip():
         st.info("Type a sentence or two, then press the button or Ctrl+Enter.", icon=":material/edit:")
@@ -181,10 +202,13 @@ def _own_image(desk: Desk) -> Subject | None:
 
     _say_missing(desk)
     st.file_uploader(
-        "Your picture: PNG, JPEG, WebP, GIF, BMP or TIFF", key="w_file", on_change=_take_file, max_upload_size=uploads.MEGABYTES
+        "Your picture: PNG, JPEG, WebP, GIF, BMP or TIFF",
+        key="w_file",
+        on_change=_take_file,
+        max_upload_size=uploads.MEGABYTES,
     )
     if fault := st.session_state.get("file_fault", ""):
-        st.error(_plain(fault), icon=":material/broken_image:")
+        st.error(plain(fault), icon=":material/broken_image:")
     pixels = keep.find_image(desk.view.upload)
     if pixels is None:
         st.info("Choose a picture. Its centre is cropped and scaled to what the models read.", icon=":material/image:")
@@ -196,6 +220,7 @@ def _own_image(desk: Desk) -> Subject | None:
 
 def _take_file() -> None:
     """Decode a new upload; a file that can't be read leaves the picture before it in place."""
+    state.touch()
     st.session_state["file_fault"] = ""
     file = st.session_state["w_file"]
     if file is None:
@@ -204,12 +229,7 @@ def _take_file() -> None:
         opened = uploads.open_image(file.getvalue(), file.name)
         name = keep.keep_image(opened.pixels)
     except (uploads.UploadError, OSError) as error:
-        st.session_state["file_fault"] = str(error)
+        st.session_state["file_fault"] = f"{error}{' The picture before it stays.' * bool(state.shown().upload)}"
         return
     st.session_state["file_notes"] = {name: opened.notes}
     state.change(upload=name)
-
-
-def _plain(text: str) -> str:
-    """Text for Streamlit's Markdown with its signs switched off."""
-    return "".join(f"\\{char}" if char in r"\`*_{}[]()#+-.!|<>$~:" else char for char in text)

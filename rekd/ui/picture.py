@@ -64,8 +64,14 @@ def hatch(boxes: Iterable[Box], colour: str, width: float) -> str:
     lines = ""
     for left, top, right, bottom in boxes:
         middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
-        lines += f"M{left} {middle_y}L{middle_x} {top}M{left} {bottom}L{right} {top}M{middle_x} {bottom}L{right} {middle_y}"
-    return f'<path d="{lines}" fill="none" stroke="{colour}" stroke-opacity=".9" stroke-width="{width:.3f}"/>' if lines else ""
+        lines += (
+            f"M{left} {middle_y}L{middle_x} {top}M{left} {bottom}L{right} {top}M{middle_x} {bottom}L{right} {middle_y}"
+        )
+    return (
+        f'<path d="{lines}" fill="none" stroke="{colour}" stroke-opacity=".9" stroke-width="{width:.3f}"/>'
+        if lines
+        else ""
+    )
 
 
 def line_width(picture: np.ndarray) -> float:

@@ -1,12 +1,10 @@
-"""The score table: every mask on one budget, seen by one judge. Numbers in, rows out; no Streamlit."""
+"""The score table's numbers: every mask on one budget, seen by one judge, row by row. No Streamlit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
-
-from rekd.ui.components import Row
 
 if TYPE_CHECKING:
     from rekd.checkpoints import Checkpoint
@@ -14,39 +12,10 @@ if TYPE_CHECKING:
     from rekd.units import Reading
 
 DRAWS = 5
-"""Random masks behind the control row."""
+"""Random masks behind the control row; its AOPC, ten masks an order, are of the first draw alone."""
 COLUMNS = ("sufficiency", "comprehensiveness", "AOPC sufficiency", "AOPC comprehensiveness")
 UNREAD = -1e9
 """Score of a unit that a row's model did not read: it comes last in every ranking."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a table holds: (name, explanation) of each row, the budget k, the teacher's mask among them by name.
-
-    target: the class whose probability counts; None takes the judge's own prediction on the whole input.
-    """
-
-    entries: tuple[tuple[str, Explanation], ...]
-    k: int
-    teacher: str = ""
-    target: int | None = None
-
-    @property
-    def key(self) -> tuple:
-        """All that decides the table, for the cache."""
-        parts = tuple((name, item.model, item.mask, item.scores, item.prediction) for name, item in self.entries)
-        return parts, self.k, self.teacher, self.target
-
-
-@dataclass(frozen=True)
-class Table:
-    """target: the class scored. whole: the judge's probability of it on the whole input."""
-
-    rows: tuple[Row, ...]
-    target: int
-    whole: float
-    units: int
 
 
 def cut(item: Explanation, k: int) -> Explanation:
@@ -54,77 +23,93 @@ def cut(item: Explanation, k: int) -> Explanation:
     k = min(k, len(item.mask))
     if item.count == k:
         return item
-    order = sorted(range(len(item.scores)), key=lambda i: (-item.scores[i], i))[:k]
-    return replace(item, mask=tuple(i in set(order) for i in range(len(item.mask))), rule="top-k")
+    return replace(item, mask=tuple(largest(item.scores, k)), rule="top-k")
 
 
 def align(values: Sequence, source: Units, target: Units, blank) -> list:
-    """Values on the units of one reading carried to those of another, matched by place; `blank` where one lacks them."""
+    """Values on one reading's units carried to another's, matched by place; `blank` where they are missing."""
     if source.kind == "patches" or source.places == target.places:
         return list(values)
     held = {place[0]: value for place, value in zip(source.places, values, strict=True)}
     return [held.get(place[0], blank) for place in target.places]
 
 
-def rows(judge: Checkpoint, reading: Reading, example: Example, plan: Plan) -> Table:
-    """Sufficiency, comprehensiveness, their AOPC, IoU with the teacher and unit F1 of every entry and of the controls."""
-    import torch
+def row(
+    judge: Checkpoint, reading: Reading, example: Example, item: Explanation, target: int, reference: Explanation | None
+) -> dict[str, Score]:
+    """One mask's scores: COLUMNS, then IoU with the teacher and unit F1 where there is a teacher, or evidence.
 
-    from rekd.explanations.rationale import judge as judged
-    from rekd.measures.faithfulness import Remembering
+    Args:
+        reading: the example as the judge reads it. target: the class whose probability counts. reference: the teacher's
+        explanation, None for the teacher's own row.
+    """
+    from rekd.explanations.rationale import judge as asked
+    from rekd.measures.faithfulness import faithfulness
 
     units = reading.units[0]
-    ask = Remembering(judged(judge.model, reading))
-    probs = ask(torch.ones(1, len(units), dtype=torch.bool))[0]
-    target = int(probs.argmax()) if plan.target is None else plan.target
-    truth = evidence(example, units, reading)
-    reference = next((align(e.mask, e.units, units, False) for name, e in plan.entries if name == plan.teacher), None)
-    out = []
-    for name, item in plan.entries:
-        mask, order = align(item.mask, item.units, units, False), align(item.scores, item.units, units, UNREAD)
-        known = None if name == plan.teacher else reference
-        told = item.prediction is not None and item.prediction.label != target
-        remark = f"says {judge.info.config.classes[item.prediction.label]}" if told else ""
-        out.append(Row(name, _scores(ask, mask, order, target, known, truth), remark))
-    out += _controls(ask, units, plan.k, target, reference, truth)
-    return Table(tuple(out), target, float(probs[target]), len(units))
+    mask = align(item.mask, item.units, units, False)
+    order = align(item.scores, item.units, units, UNREAD)
+    given = faithfulness(asked(judge.model, reading), mask, order, target, with_curves=False)
+    got = {score.name: score for score in given}
+    return {name: got[name] for name in COLUMNS} | _agreement(mask, reading, example, reference)
 
 
-def _scores(ask, mask, order, target: int, reference, truth) -> dict[str, Score]:
+def _agreement(mask: list[bool], reading: Reading, example: Example, reference: Explanation | None) -> dict[str, Score]:
+    import torch
+
     from rekd.measures.agreement import f1, iou
-    from rekd.measures.faithfulness import faithfulness
     from rekd.types import Score
 
-    import torch
-
-    got = {score.name: score for score in faithfulness(ask, mask, order, target, with_curves=False)}
-    out = {name: got[name] for name in COLUMNS}
-    mine = torch.tensor(mask)
+    units, out = reading.units[0], {}
     if reference is not None:
+        other = torch.tensor(align(reference.mask, reference.units, units, False))
         text = "Units marked by this row and the teacher, over units marked by either."
-        out["IoU with teacher"] = Score("IoU with teacher", float(iou(mine, torch.tensor(reference))), "higher", 0, 1, text)
+        value = float(iou(torch.tensor(mask), other))
+        out["IoU with teacher"] = Score("IoU with teacher", value, "higher", 0, 1, text)
+    truth = evidence(example, units, reading)
     if truth is not None:
         text = "Balance of precision and recall on the planted or human rationale."
-        out["unit F1"] = Score("unit F1", float(f1(mine, torch.tensor(truth))), "higher", 0, 1, text)
+        value = float(f1(torch.tensor(mask), torch.tensor(truth)))
+        out["unit F1"] = Score("unit F1", value, "higher", 0, 1, text)
     return out
 
 
-def _controls(ask, units: Units, k: int, target: int, reference, truth) -> list[Row]:
+def random_row(
+    judge: Checkpoint, reading: Reading, example: Example, k: int, target: int, reference: Explanation | None
+) -> dict[str, Score]:
+    """The random control: the mean over DRAWS masks of k units, with their standard deviation."""
     import torch
 
-    draws = []
-    for seed in range(DRAWS):
-        order = torch.rand(len(units), generator=torch.Generator().manual_seed(seed)).tolist()
-        draws.append(_scores(ask, largest(order, k), order, target, reference, truth))
-    mean = {}
-    for name, first in draws[0].items():
-        values = torch.tensor([draw[name].value for draw in draws], dtype=torch.double)
-        mean[name] = replace(first, value=float(values.mean()), spread=float(values.std()))
-    out = [Row("random", mean, f"control, mean ± sd of {DRAWS}", control=True)]
-    if units.kind == "patches":
-        order = centred(units)
-        out.append(Row("centred", _scores(ask, largest(order, k), order, target, reference, truth), "control", control=True))
-    return out
+    from rekd.explanations.rationale import judge as asked
+    from rekd.measures.faithfulness import Remembering, faithfulness
+
+    n, ask = len(reading.units[0]), Remembering(asked(judge.model, reading))
+    orders = [torch.rand(n, generator=torch.Generator().manual_seed(seed)).tolist() for seed in range(DRAWS)]
+    given = faithfulness(ask, largest(orders[0], k), orders[0], target, with_curves=False)
+    first = {score.name: score for score in given}
+    masks = torch.tensor([largest(order, k) for order in orders])
+    whole, *probs = ask(torch.cat([torch.ones(1, n, dtype=torch.bool), masks, ~masks]))[:, target].tolist()
+    lost = [whole - p for p in probs]
+    agreed = [_agreement(mask.tolist(), reading, example, reference) for mask in masks]
+    out = {"sufficiency": _mean(first["sufficiency"], lost[:DRAWS])}
+    out["comprehensiveness"] = _mean(first["comprehensiveness"], lost[DRAWS:])
+    out |= {name: first[name] for name in COLUMNS[2:]}
+    return out | {name: _mean(score, [draw[name].value for draw in agreed]) for name, score in agreed[0].items()}
+
+
+def _mean(score: Score, values: Sequence[float]) -> Score:
+    from statistics import fmean, stdev
+
+    return replace(score, value=fmean(values), spread=stdev(values))
+
+
+def centred_item(reading: Reading, k: int) -> Explanation:
+    """The control for images: the k patches nearest to the middle."""
+    from rekd.types import Explanation
+
+    units = reading.units[0]
+    order = centred(units)
+    return Explanation("centred", "", units, tuple(order), tuple(largest(order, k)), "top-k", 0)
 
 
 def largest(order: Sequence[float], k: int) -> list[bool]:

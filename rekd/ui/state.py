@@ -26,7 +26,8 @@ class View:
     """Everything that decides what Explore shows; "" is "not chosen yet, take the default".
 
     text: the own text, whole. upload: content hash of the own picture. teacher, cls, re, rekd: names of the models
-    compared. explain: the slot whose model Captum explains. judge: name of the model that scores. none in a slot: "-".
+    compared. explain: the slot whose model Captum explains. judge: name of the model that scores, target: of the class
+    that it scores. An empty slot is "-".
     """
 
     task: str = ""
@@ -45,6 +46,7 @@ class View:
     methods: tuple[str, ...] = DEFAULT_METHODS
     explain: str = "cls"
     judge: str = ""
+    target: str = ""
 
     def model(self, slot: str) -> str:
         return getattr(self, slot)
@@ -53,7 +55,7 @@ class View:
 _PLAIN = View()
 _CHOICES = {"rule": RULES, "show": SHOWS, "explain": SLOTS}
 _NUMBERS = ("example", "seed")
-_NAMES = ("task", "data", *SLOTS, "judge")
+_NAMES = ("task", "data", *SLOTS, "judge", "target")
 _KNOWN = tuple(f.name for f in fields(View)) + ("kept",)
 
 
@@ -93,7 +95,9 @@ def parse(params: Mapping[str, str]) -> tuple[View, list[str]]:
             if fine:
                 values[name] = int(number)
             else:
-                notes.append(f"The address has {name} {_quote(number)}, which is no whole number; {getattr(_PLAIN, name)} is used.")
+                notes.append(
+                    f"The address has {name} {_quote(number)}, which is no whole number; {_usual(name)} is used."
+                )
     if "methods" in params:
         values["methods"] = _methods(params["methods"], notes)
     values["own"] = params.get("own", "") == "1"
@@ -105,11 +109,16 @@ def _quote(value: str) -> str:
     return f"“{value[:40]}”"
 
 
+def _usual(name: str) -> str:
+    return str(getattr(_PLAIN, name))
+
+
 def _take(values, notes, name: str, value: str, fine: bool, allowed) -> None:
     if fine:
         values[name] = value
     else:
-        notes.append(f"The address has {name} {_quote(value)}, which is none of {', '.join(allowed)}; {getattr(_PLAIN, name)} is used.")
+        known = ", ".join(allowed)
+        notes.append(f"The address has {name} {_quote(value)}, which is none of {known}; {_usual(name)} is used.")
 
 
 def _methods(value: str, notes: list[str]) -> tuple[str, ...]:
@@ -143,13 +152,18 @@ def current() -> View:
     session = st.session_state
     seen = st.query_params.to_dict()
     moved = session.pop("moved", False)
-    # A click can overtake the address that the last run sent to the browser: then the click is right, not the address.
-    # An empty address on a page reached by a link of ours keeps the view, too.
+    # A click can overtake the address that the last run sent to the browser: a run that a widget started never reads
+    # it, or what was just typed would be lost. An empty address, on a page reached by a link of ours, keeps the view.
     if "view" not in session or (not moved and seen and seen != session.get("written")):
         session["view"], session["notes"] = parse(seen)
     elif moved:
         session["notes"] = []
     return session["view"]
+
+
+def shown() -> View:
+    """The view as it stands, for callbacks."""
+    return st.session_state.get("view", _PLAIN)
 
 
 def settle(view: View, notes: Sequence[str] = ()) -> None:
@@ -162,24 +176,33 @@ def settle(view: View, notes: Sequence[str] = ()) -> None:
     st.session_state["written"] = written
 
 
-def change(**values: Any) -> None:
-    """Change the view from a callback; the run that follows shows it."""
-    st.session_state["view"] = replace(st.session_state.get("view", _PLAIN), **values)
+def touch() -> None:
+    """The callback of every button that changes nothing of the view: the run that follows keeps the view as it is."""
     st.session_state["moved"] = True
 
 
-def widget(name: str, value: Any) -> dict[str, Any]:
-    """Keyword arguments of a widget that shows `value` and writes a change to the view's field `name`."""
+def change(**values: Any) -> None:
+    """Change the view from a callback; the run that follows shows it."""
+    st.session_state["view"] = replace(shown(), **values)
+    touch()
+
+
+def widget(name: str, value: Any, *, reset: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Keyword arguments of a widget that shows `value` and writes a change to the view's field `name`.
+
+    reset: fields that start anew when this one changes.
+    """
     key = f"w_{name}"
-    st.session_state[key] = value
-    return {"key": key, "on_change": _put, "args": (name,)}
+    if st.session_state.get(key) != value:  # setting what it shows already would wipe what is being typed into it
+        st.session_state[key] = value
+    return {"key": key, "on_change": _put, "args": (name, reset or {})}
 
 
-def _put(name: str) -> None:
+def _put(name: str, reset: Mapping[str, Any]) -> None:
     value = st.session_state[f"w_{name}"]
     if value is None:  # a click on the chosen segment empties it: keep what was chosen
         return
-    change(**{name: tuple(value) if isinstance(value, list) else value})
+    change(**reset | {name: tuple(value) if isinstance(value, list) else value})
 
 
 def notes() -> list[str]:
@@ -189,5 +212,5 @@ def notes() -> list[str]:
 
 def link(view: View) -> str:
     """The whole address of this view, to paste anywhere."""
-    base = (st.context.url or "http://localhost:8501").split("?")[0]
-    return f"{base}?{urlencode(address(view), errors='replace')}"
+    base = (st.context.url or "http://localhost:8501").split("?")[0].rstrip("/")
+    return f"{base}/?{urlencode(address(view), errors='replace')}"

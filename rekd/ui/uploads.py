@@ -41,7 +41,9 @@ def open_image(data: bytes, name: str = "The file") -> Upload:
     if not data:
         raise UploadError(f"{name} is empty. Choose a PNG, JPEG, WebP, GIF, BMP or TIFF picture.")
     if len(data) > MEGABYTES * 2**20:
-        raise UploadError(f"{name} has {len(data) / 2**20:.0f} MB; up to {MEGABYTES} MB are read. Save it smaller first.")
+        raise UploadError(
+            f"{name} has {len(data) / 2**20:.0f} MB; up to {MEGABYTES} MB are read. Save it smaller first."
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata and sizes; sizes are checked below
         try:
@@ -62,12 +64,16 @@ def _decode(data: bytes, name: str) -> Upload:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
-        raise UploadError(f"{name} is no picture that can be read here. Choose PNG, JPEG, WebP, GIF, BMP or TIFF.") from None
+        raise UploadError(
+            f"{name} is no picture that can be read here. Choose PNG, JPEG, WebP, GIF, BMP or TIFF."
+        ) from None
     except Image.DecompressionBombError:
         raise UploadError(f"{name} is far too large to open. Save it with at most {MEGAPIXELS} megapixels.") from None
     width, height = image.size
     if width * height > MEGAPIXELS * 1_000_000:
-        raise UploadError(f"{name} has {width:,} x {height:,} pixels; up to {MEGAPIXELS} megapixels are read. Save it smaller first.")
+        raise UploadError(
+            f"{name} has {width:,} x {height:,} pixels; up to {MEGAPIXELS} megapixels are read. Save it smaller first."
+        )
     notes = []
     if getattr(image, "n_frames", 1) > 1:
         notes.append(f"The first of {image.n_frames} frames is read.")
@@ -103,7 +109,7 @@ def _to_rgb(image: Image, notes: list[str]) -> Image:
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:
-    """Grey levels to 0-255: by the file's 16 bits where they are used, as they are where they fit, floats 0-1 by 255."""
+    """Grey levels to 0-255: 16 bits scaled where they are used, 8 bits as they are, floats from 0 to 1 times 255."""
     values = np.nan_to_num(values)
     top = values.max(initial=0)
     scale = 255.0 if top <= 1.0 else 1.0 if top <= 255 else 255 / 65535

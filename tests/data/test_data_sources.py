@@ -111,8 +111,30 @@ def test_numbered_shards_are_read_in_order(folder, small_dev):
 
 def test_a_missing_shard_is_named(folder):
     write(folder, "cifar10/train-00000-of-00002.parquet", img=[png(0)], label=[0])
-    with pytest.raises(DataBroken, match="holds 1 of the files train-.*of a larger set; add the rest"):
+    with pytest.raises(DataBroken, match="holds 1 files named train-.*of another number; add the rest"):
         load_split("cifar10", "train")
+
+
+def test_an_incomplete_set_counts_as_at_hand_so_that_reading_says_what_is_missing(folder):
+    write(folder, "cifar10/train.parquet", img=[png(0)], label=[0])
+    write(folder, "cifar10/test-00001-of-00002.parquet", img=[png(0)], label=[0])
+    assert data_at_hand("cifar10")
+    with pytest.raises(DataBroken, match="add the rest"):
+        load_split("cifar10", "test")
+
+
+def test_a_train_split_too_small_for_dev_is_refused(folder):
+    imdb(folder)
+    assert len(load_split("imdb", "test")) == 20
+    for split in ("train", "dev"):
+        with pytest.raises(DataBroken, match="train split has 20 rows and more than 2500 were expected"):
+            load_split("imdb", split)
+
+
+def test_an_empty_table_is_refused(folder):
+    write(folder, "imdb/test.parquet", text=pa.array([], pa.string()), label=pa.array([], pa.int64()))
+    with pytest.raises(DataBroken, match="test split has 0 rows"):
+        load_split("imdb", "test")
 
 
 def test_coarse_and_fine_classes_read_the_same_file(folder, small_dev):
@@ -193,6 +215,16 @@ class TestBrokenTables:
         write(folder, "imdb/test.parquet", text=["a", None], label=[0, 1])
         with pytest.raises(DataBroken, match="column text holds no text in row 1"):
             load_split("imdb", "test")
+
+    def test_evidence_that_is_no_list_of_passages(self, folder):
+        write(folder, "movies/test.parquet", review=["a b"], label=[0], evidences=["a"])
+        with pytest.raises(DataBroken, match="column evidences holds string; lists of passages"):
+            load_split("movies", "test")
+
+    def test_reviews_that_nobody_marked_have_no_evidence(self, folder):
+        cells = pa.array([None, []], pa.list_(pa.string()))
+        write(folder, "movies/test.parquet", review=["a b", "c"], label=[0, 1], evidences=cells)
+        assert load_split("movies", "test").evidence == [None, None]
 
     @pytest.mark.parametrize("cell", [{"bytes": b"no picture", "path": None}, {"bytes": None, "path": "cat.png"}])
     def test_image_cell_without_image(self, folder, cell):
