@@ -39,7 +39,7 @@ def _add_train(commands) -> None:
     parser = commands.add_parser(
         "train",
         help="train one model",
-        description="Train one model. Settings come from the recipe, or from the preset, and then from the options given.",
+        description="Settings come from the recipe, or from the preset, and then from the options given.",
     )
     parser.add_argument("--recipe", choices=RECIPES, help="the settings that a shipped checkpoint was trained with")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with the run in this folder")
@@ -150,12 +150,14 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 
 def _add_promote(commands) -> None:
-    parser = commands.add_parser("promote", help="publish the median of runs that differ in their seed, with card and numbers")
+    parser = commands.add_parser("promote", help="publish the median of runs that differ in their seed")
     parser.add_argument("runs", nargs="+", type=Path, help="run folders")
     parser.add_argument("--name", required=True, help="name of the checkpoint, such as imdb-re")
     parser.add_argument("--role", help="teacher, cls, re, rekd, random or exhibit (default: the kind of the runs)")
     parser.add_argument("--to", type=Path, help="folder to publish in (default: checkpoints/)")
-    parser.add_argument("--judge", help="cls checkpoint whose attributions tell what honest masks give away of the label")
+    parser.add_argument(
+        "--judge", help="cls checkpoint whose attributions tell what honest masks give away of the label"
+    )
     parser.add_argument("--reference", type=float, help="that number, where it was measured before")
     parser.add_argument("--note", action="append", default=[], help="a sentence for the card; several may be given")
     parser.add_argument("--device", help="cuda, mps or cpu (default: the best here)")

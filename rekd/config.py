@@ -156,7 +156,7 @@ class TrainConfig:
     """Image: keyword arguments of timm.create_model. Text: {"layers": [0, 5]} keeps these layers only."""
     start: str = ""
     """Checkpoint (kind cls, same backbone) whose predictor both towers begin from; empty: the backbone's own weights.
-    Vision models from scratch need it: a generator learns little from a predictor that knows nothing (feasibility runs)."""
+    Vision models from scratch need it (ours): a generator learns little from a predictor that knows nothing."""
     units: str = ""
     """Empty takes words or patches, the modality's own (method.md 5)."""
     masking: str = "drop"
@@ -191,7 +191,7 @@ class TrainConfig:
     accumulation: int = 1
     """Micro-batches a step; the optimiser's batch is batch_size whatever this is."""
     learning_rate: float = 1e-4
-    """Feasibility runs: 5e-5 for six pretrained layers, 1e-4 for two, 1e-3 to 3e-3 for small vision models from scratch."""
+    """Feasibility runs: 5e-5 for six pretrained layers, 1e-4 for two, 1e-3 to 3e-3 for small vision models."""
     weight_decay: float = 0.01
     warmup: float = 0.06
     """Share of the steps with rising learning rate; cosine decay follows (feasibility runs)."""

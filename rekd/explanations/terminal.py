@@ -27,7 +27,11 @@ def explain_lines(options: Namespace) -> Iterator[str]:
     Raises:
         CheckpointError: no such model. ValueError: a text for a model of images, or the other way round.
     """
-    example = Example("own", text=options.text) if options.text is not None else Example("own", image=open_image(options.image))
+    example = (
+        Example("own", text=options.text)
+        if options.text is not None
+        else Example("own", image=open_image(options.image))
+    )
     for source in options.model or _of_task(options.task):
         checkpoint = checkpoints.load(source)
         wanted = checkpoint.info.config.reader.modality
@@ -39,11 +43,14 @@ def explain_lines(options: Namespace) -> Iterator[str]:
 
 
 def _of_task(task: str | None) -> list[str]:
-    found = [info for info in checkpoints.available() if info.task == task and info.role in ("teacher", "cls", "re", "rekd")]
+    found = [
+        info for info in checkpoints.available() if info.task == task and info.role in ("teacher", "cls", "re", "rekd")
+    ]
     if not found:
         tasks = sorted({info.task for info in checkpoints.available()})
         raise CheckpointError(
-            f"there is no model of task {task!r} here; name one with --model, or a task that has some: {', '.join(tasks) or 'none'}"
+            f"there is no model of task {task!r} here; name one with --model, or a task that has some: "
+            f"{', '.join(tasks) or 'none'}"
         )
     return [str(info.folder) for info in sorted(found, key=lambda info: checkpoints.ROLES.index(info.role))]
 

@@ -20,6 +20,40 @@ BASE_LICENCES = {
         "cut to the layers named above."
     ),
 }
+SETTINGS = (
+    "kind",
+    "preset",
+    "backbone",
+    "backbone_args",
+    "units",
+    "masking",
+    "rate",
+    "alpha",
+    "lambda_r",
+    "parts",
+    "teacher_view",
+    "shared_noise",
+    "rate_form",
+    "rate_weight",
+    "example_rate_weight",
+    "steps",
+    "steps_done",
+    "best_step",
+    "batch_size",
+    "learning_rate",
+    "weight_decay",
+    "warmup",
+    "clip",
+    "dropout",
+    "augment",
+    "tau_start",
+    "tau_end",
+    "seed",
+    "precision",
+    "teacher_name",
+    "teacher_hash",
+)
+"""What the recipe names, in this order."""
 FROM_SCRATCH = "The towers were trained from random weights; nothing of another model is in them."
 
 
@@ -27,15 +61,19 @@ def model_card(info: Info, metrics: Mapping[str, Any], notes: Sequence[str] = ()
     """The card as Markdown.
 
     Args:
-        metrics: as in metrics.json; sections that it lacks are left out. notes: sentences of its maker, such as how many
-            runs of this kind coded the label.
+        metrics: as in metrics.json; sections that it lacks are left out. notes: sentences of its maker, such as how
+            many runs of this kind coded the label.
     """
     training = info.training
     spec = TASKS[info.task]
     parts = [
         f"# {info.name}",
         KIND_NAMES[info.config.kind] + ".",
-        *(["**An exhibit, not a model to use**: it was trained so that its masks carry the label."] if info.role == "exhibit" else []),
+        *(
+            ["**An exhibit, not a model to use**: it was trained so that its masks carry the label."]
+            if info.role == "exhibit"
+            else []
+        ),
         "## Data",
         f"{spec.title}, the official training split less a fixed dev split. {spec.citation}. {spec.licence}",
         "## Recipe",
@@ -51,22 +89,21 @@ def model_card(info: Info, metrics: Mapping[str, Any], notes: Sequence[str] = ()
 def _source(info: Info, training: Mapping[str, Any]) -> str:
     backbone = training.get("backbone", "")
     if info.config.reader.modality == "text":
-        known = BASE_LICENCES.get(backbone, f"The text towers began from {backbone}; its licence applies to what is left of it.")
+        known = BASE_LICENCES.get(
+            backbone, f"The text towers began from {backbone}; its licence applies to what is left of it."
+        )
     else:
         pretrained = training.get("backbone_args", {}).get("pretrained")
         known = f"The towers began from timm's weights of {backbone}." if pretrained else FROM_SCRATCH
-    return f"{known} These weights are published under the project's licence (MIT), the base weights' own licence applying beside it."
+    return f"{known} These weights carry the project's licence (MIT); the base weights' own licence applies beside it."
 
 
 def _recipe(info: Info, training: Mapping[str, Any]) -> str:
-    names = (
-        "kind preset backbone backbone_args units masking rate alpha lambda_r parts teacher_view shared_noise rate_form "
-        "rate_weight example_rate_weight steps steps_done best_step batch_size learning_rate weight_decay warmup clip dropout "
-        "augment tau_start tau_end seed precision teacher_name teacher_hash"
-    ).split()
-    rows = [f"| {name} | {_plain(training[name])} |" for name in names if name in training]
+    rows = [f"| {name} | {_plain(training[name])} |" for name in SETTINGS if name in training]
     size = f"{info.parameters:,} parameters in all towers, stored as float16 ({info.bytes / 1e6:.1f} MB)."
-    return f"{size} The best step was chosen by dev accuracy under `top-k` at p.\n\n" + "\n".join(["| setting | value |", "| --- | --- |", *rows])
+    return f"{size} The best step was chosen by dev accuracy under `top-k` at p.\n\n" + "\n".join(
+        ["| setting | value |", "| --- | --- |", *rows]
+    )
 
 
 def _plain(value: Any) -> str:
@@ -77,11 +114,23 @@ def _numbers(metrics: Mapping[str, Any]) -> list[str]:
     if "test" not in metrics:
         return []
     test = metrics["test"]
-    parts = ["## Measured", f"On {test['examples']:,} test examples, from the weights as stored; target rate {test['target_rate']:.0%} of an input's units."]
+    parts = [
+        "## Measured",
+        f"On {test['examples']:,} test examples, from the weights as stored; target rate "
+        f"{test['target_rate']:.0%} of an input's units.",
+    ]
     rows = [_rule_row(rule, values) for rule, values in test.get("rules", {}).items()]
-    rows += [f"| random mask at the same rate (control) | {test['random']['accuracy']:.4f} | | |"]
-    rows += [f"| whole input | {test['whole_input']['accuracy']:.4f} | | |"]
-    parts += ["\n".join(["| masks | accuracy | realised rate (sd over examples) | empty masks repaired |", "| --- | --- | --- | --- |", *rows])]
+    rows += [f"| random mask at the same rate (control) | {test['random']['accuracy']:.3f} | | |"]
+    rows += [f"| whole input | {test['whole_input']['accuracy']:.3f} | | |"]
+    parts += [
+        "\n".join(
+            [
+                "| masks | accuracy | realised rate (sd over examples) | empty masks repaired |",
+                "| --- | --- | --- | --- |",
+                *rows,
+            ]
+        )
+    ]
     if leaks := test.get("leaks"):
         parts += ["### Does the mask carry the label?", *_leak_sentences(leaks)]
     if seeds := metrics.get("seeds"):
@@ -90,8 +139,9 @@ def _numbers(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _rule_row(rule: str, values: Mapping[str, Any]) -> str:
-    spread = f" ± {values['accuracy_sd']:.4f} over {values['draws']} draws" if "accuracy_sd" in values else ""
-    return f"| {rule} | {values['accuracy']:.4f}{spread} | {values['rate']:.2%} ({values['rate_sd']:.2%}) | {values['repaired']:.2%} |"
+    spread = f" ± {values['accuracy_sd']:.3f} over {values['draws']} draws" if "accuracy_sd" in values else ""
+    rate = f"{values['rate']:.2%} ({values['rate_sd']:.2%})"
+    return f"| {rule} | {values['accuracy']:.3f}{spread} | {rate} | {values['repaired']:.2%} |"
 
 
 def _leak_sentences(leaks: Mapping[str, Any]) -> list[str]:
@@ -103,7 +153,10 @@ def _leak_sentences(leaks: Mapping[str, Any]) -> list[str]:
 
 
 def _seed_table(seeds: Sequence[Mapping[str, Any]]) -> str:
-    rows = [f"| {s['seed']} | {s['accuracy']:.4f} | {_signed(s['swap'])} | {'yes' if s.get('shipped') else ''} |" for s in seeds]
+    rows = [
+        f"| {s['seed']} | {s['accuracy']:.3f} | {_signed(s['swap'])} | {'yes' if s.get('shipped') else ''} |"
+        for s in seeds
+    ]
     return "\n".join(["| seed | test accuracy | swap | shipped |", "| --- | --- | --- | --- |", *rows])
 
 
@@ -116,7 +169,7 @@ def words_card(source: str) -> str:
     origin = BASE_LICENCES.get(source, f"Word embeddings of {source}; its licence applies.")
     return (
         "# Word table\n\n"
-        "Word-piece embeddings and tokeniser that all text towers of these checkpoints share. They stay frozen in training "
-        "and are stored once: int8 with one float32 scale a row.\n\n"
+        "Word-piece embeddings and tokeniser that all text towers of these checkpoints share. They stay frozen in "
+        "training and are stored once: int8 with one float32 scale a row.\n\n"
         f"Source: {source}. {origin}\n"
     )

@@ -22,7 +22,9 @@ REFERENCE_EXAMPLES = 2000
 """Examples of dev and of test whose leave-one-out masks serve as honest reference of the mask-only leak."""
 
 
-def batches(data: Encoded, size: int, rows: np.ndarray | None = None, device: str = "cpu") -> Iterator[tuple[np.ndarray, Batch]]:
+def batches(
+    data: Encoded, size: int, rows: np.ndarray | None = None, device: str = "cpu"
+) -> Iterator[tuple[np.ndarray, Batch]]:
     """Batches over a split, or its `rows`, longest inputs first so that little padding is computed."""
     rows = np.arange(len(data)) if rows is None else np.asarray(rows)
     lengths = data.token_mask.sum(1).cpu().numpy()[rows]
@@ -63,7 +65,7 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
 
 
 def own_accuracy(model: RationaleModel, data: Encoded, seed: int = 0, size: int = 256) -> float:
-    """Accuracy under the rule by which a run's best step is chosen: top-k at p; whole input for cls; random for random."""
+    """Accuracy by which a run's best step is chosen: under top-k at p; cls: whole input; random: random masks."""
     config, unit_masks = model.config, None
     if config.selects:
         unit_masks = masks.top_k_mask(selection_logits(model, data, size), data.unit_mask.cpu(), config.rate)
@@ -79,7 +81,7 @@ def fit_cut(model: RationaleModel, dev: Encoded, size: int = 256) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Selected:
-    """Masks of a split under one rule, before and after the repair of empty ones: (n, N) bool; which were: (n,) bool."""
+    """Masks of a split under one rule, before and after the repair of empty ones (n, N); which were empty (n,)."""
 
     raw: Tensor
     mask: Tensor
@@ -125,7 +127,7 @@ def evaluate(
         draws: sampled masks a example. reference: mask-only accuracy of masks known to be honest (`honest_reference`).
 
     Returns:
-        for kinds re and rekd: rules (accuracy, rate with sd over examples, repaired share, each), random (control), leaks;
+        for kinds re and rekd: rules (each with accuracy, rate and its sd over examples, repaired share), random, leaks;
         for cls: whole_input; for random: whole_input and random.
     """
     report: dict[str, Any] = {"examples": len(test), "target_rate": model.config.rate, "seed": seed}
@@ -136,7 +138,9 @@ def evaluate(
     if not model.config.selects:
         return report
     logits = selection_logits(model, test, size)
-    report["rules"] = {rule: _rule(model, test, logits, rule, draws if rule == "sampled" else 1, seed, size) for rule in MASK_RULES}
+    report["rules"] = {
+        rule: _rule(model, test, logits, rule, draws if rule == "sampled" else 1, seed, size) for rule in MASK_RULES
+    }
     report["leaks"] = leaks(model, dev, test, logits, reference=reference, seed=seed, size=size)
     return report
 
@@ -147,7 +151,9 @@ def _rule(model, test: Encoded, logits: Tensor, rule: str, draws: int, seed: int
     return _measured(accuracies, drawn, test)
 
 
-def leaks(model, dev: Encoded, test: Encoded, test_logits: Tensor, *, reference=None, seed=0, size=256, rule="calibrated") -> dict:
+def leaks(
+    model, dev: Encoded, test: Encoded, test_logits: Tensor, *, reference=None, seed=0, size=256, rule="calibrated"
+) -> dict:
     """The leak report of a model under a mask rule, as plain values."""
     dev_raw = select_split(model, dev, selection_logits(model, dev, size), rule).raw
     test_raw = select_split(model, test, test_logits, rule).raw
@@ -180,14 +186,16 @@ def leave_one_out_masks(judge: RationaleModel, data: Encoded, rows: np.ndarray, 
         target = int(whole.argmax())
         absent = ~torch.eye(n_units, dtype=torch.bool, device=device)
         parts = [batch.rows(torch.zeros(len(part), dtype=torch.long, device=device)) for part in absent.split(size)]
-        values = torch.cat([judge.predict(b, part)[:, target] for b, part in zip(parts, absent.split(size), strict=True)])
+        values = torch.cat(
+            [judge.predict(b, part)[:, target] for b, part in zip(parts, absent.split(size), strict=True)]
+        )
         scores = whole[target] - values
         out[number, :n_units] = masks.top_k_mask(scores[None], batch.unit_mask[:, :n_units], judge.config.rate)[0].cpu()
     return out
 
 
 def honest_reference(masks_of: Mapping[str, tuple[Tensor, np.ndarray, Encoded]], modality: str) -> float:
-    """Mask-only accuracy of masks known to be honest: {"dev": (masks, rows, data), "test": ...}, estimator as for leaks."""
+    """Mask-only accuracy of masks known to be honest, {"dev": (masks, rows, data), "test": ...}."""
     from rekd.measures.leakage import mask_only
 
     sets = [

@@ -18,7 +18,7 @@ from rekd.units import TextReader
 class Pair:
     """What one step reads. teacher: the same examples as the teacher reads them, None where it reads them alike.
 
-    teacher_units: (B, N) int64, the teacher's unit at each of the student's, -1 where it has none; None where they agree.
+    teacher_units: (B, N) int64, the teacher's unit at each of the student's, -1 where none; None where they agree.
     """
 
     student: Batch
@@ -33,7 +33,7 @@ class Pair:
         return teacher_values.gather(1, self.teacher_units.clamp(min=0)), found
 
     def to_teacher(self, student_mask: Tensor) -> Tensor:
-        """A mask on the student's units (B, N) as a mask on the teacher's (B, M): a unit is selected where any of its is."""
+        """A mask on the student's units (B, N) as one on the teacher's (B, M): selected where any of its units is."""
         if self.teacher_units is None:
             return student_mask
         out = torch.zeros(self.teacher.unit_mask.shape, device=student_mask.device)

@@ -68,7 +68,9 @@ def read_config(run: Path) -> TrainConfig:
     """
     path = run / "config.json"
     if not path.is_file():
-        raise FileNotFoundError(f"{run} holds no run: {path} is missing. Start one with `python -m rekd train --task ...`.")
+        raise FileNotFoundError(
+            f"{run} holds no run: {path} is missing. Start one with `python -m rekd train --task ...`."
+        )
     return TrainConfig.from_dict(json.loads(path.read_text(encoding="utf-8"))["training"])
 
 
@@ -97,7 +99,12 @@ def fit(config: TrainConfig, run: Path, *, cpu: bool = False, quiet: bool = Fals
     progress = trainer.train()
     info = None
     if accelerator.is_main_process:
-        training = {**config.to_dict(), **_provenance(setup), "best_step": progress.best_step, "steps_done": progress.step}
+        training = {
+            **config.to_dict(),
+            **_provenance(setup),
+            "best_step": progress.best_step,
+            "steps_done": progress.step,
+        }
         info = export(run / "checkpoint", setup, training)
     accelerator.wait_for_everyone()
     return info or checkpoints.read_info(run / "checkpoint")
@@ -150,5 +157,3 @@ def publish(source: Path, target: Path, role: str, metrics: dict[str, Any], card
 
 def _device(model: RationaleModel) -> torch.device:
     return next(model.parameters()).device
-
-

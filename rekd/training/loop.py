@@ -1,4 +1,4 @@
-"""The one training loop, over 🤗 Accelerate: any kind, CPU or GPU, one process or several, resumable to the same numbers."""
+"""The one training loop, over 🤗 Accelerate: any kind and device, one process or several, exactly resumable."""
 
 from __future__ import annotations
 
@@ -105,7 +105,9 @@ class Trainer:
                 self._check(means)
                 self.progress.dual = float(self.dual)
                 speed = (self.progress.step - since) * self.config.batch_size / (time.perf_counter() - started)
-                self._log({**means, **({"dev_accuracy": self._evaluate()} if due else {}), "examples_per_second": speed})
+                self._log(
+                    {**means, **({"dev_accuracy": self._evaluate()} if due else {}), "examples_per_second": speed}
+                )
                 bar.set_postfix(loss=f"{means['total']:.3f}", dev=f"{self.progress.best_accuracy:.3f}")
                 pending.clear()
                 started, since = time.perf_counter(), self.progress.step
@@ -125,7 +127,9 @@ class Trainer:
         """One optimiser step; returns the means of its terms over the whole batch, still on the device."""
         config, world = self.config, self.accelerator.num_processes
         self.objective.train()
-        rows = batch_indices(self.feed.size, config.batch_size, step, config.seed)[self.accelerator.process_index :: world]
+        rows = batch_indices(self.feed.size, config.batch_size, step, config.seed)[
+            self.accelerator.process_index :: world
+        ]
         parts = [rows[part :: config.accumulation] for part in range(config.accumulation)]
         batches = [self.feed.batch(part, step, config.seed) for part in parts]
         whole = self._whole_rate(batches, step) if world * config.accumulation > 1 else None
@@ -169,7 +173,7 @@ class Trainer:
     def _check(self, means: dict[str, float]) -> None:
         if not math.isfinite(means["total"]):
             raise NotFinite(
-                f"The loss is {means['total']} at step {self.progress.step}; the run halts and its last good state stands. "
+                f"The loss is {means['total']} at step {self.progress.step}; the run halts, its last state stands. "
                 "Lower the learning rate or raise the last temperature, then start again."
             )
 

@@ -36,7 +36,7 @@ def promote(
     notes: Sequence[str] = (),
     device: str | None = None,
 ) -> Info:
-    """Publish the median of several runs by test accuracy under top-k (of cls and random: their own reading) at `target`.
+    """Publish the median of several runs by test accuracy (`headline`) at `target`.
 
     Args:
         runs: run folders that differ in their seed. reference: mask-only accuracy of honest masks (`mask_reference`).
@@ -53,7 +53,12 @@ def promote(
     scores = [headline(report) for report in reports]
     chosen = int(np.argsort(scores, kind="stable")[(len(runs) - 1) // 2])
     seeds = [
-        {"seed": setting["seed"], "accuracy": score, "swap": report.get("leaks", {}).get("swap"), "shipped": n == chosen}
+        {
+            "seed": setting["seed"],
+            "accuracy": score,
+            "swap": report.get("leaks", {}).get("swap"),
+            "shipped": n == chosen,
+        }
         for n, (setting, score, report) in enumerate(zip(settings, scores, reports, strict=True))
     ]
     reports[chosen]["checkpoint"] = target.name
@@ -78,7 +83,9 @@ def _report(run: Path, reference: float | None, device: str | None) -> dict[str,
     if path.is_file():
         report = json.loads(path.read_text(encoding="utf-8"))
     else:
-        options = Namespace(task=None, split="test", limit=None, draws=10, seed=0, out=None, rule="top-k", device=device)
+        options = Namespace(
+            task=None, split="test", limit=None, draws=10, seed=0, out=None, rule="top-k", device=device
+        )
         report = evaluate_checkpoint(str(run / "checkpoint"), options)
         checkpoints.write_json(path, report)
     if "leaks" in report:
@@ -93,7 +100,9 @@ def _same_but_for_seed(runs: Sequence[Path], settings: Sequence[dict[str, Any]])
     for run, setting in zip(runs[1:], others, strict=True):
         differing = sorted(k for k in setting if k not in free and setting[k] != first.get(k))
         if differing:
-            raise ValueError(f"{run} differs from {runs[0]} in {', '.join(differing)}; a median is taken over seeds alone")
+            raise ValueError(
+                f"{run} differs from {runs[0]} in {', '.join(differing)}; a median is taken over seeds alone"
+            )
 
 
 def _bring_words(source: Path, target: Path) -> None:
@@ -106,7 +115,7 @@ def _bring_words(source: Path, target: Path) -> None:
 
 
 def mask_reference(task: str, judge: Checkpoint | None = None, rows: int = REFERENCE_ROWS) -> float:
-    """Mask-only accuracy of masks known to be honest: planted ones where the task has them, else the judge's attributions.
+    """Mask-only accuracy of honest masks: planted ones where the task has them, else the judge's attributions.
 
     Args:
         judge: the CLS model whose leave-one-out top-k masks on `rows` examples of dev and of test are taken.
@@ -117,7 +126,9 @@ def mask_reference(task: str, judge: Checkpoint | None = None, rows: int = REFER
     splits = {name: _some(load_split(task, name), rows) for name in ("dev", "test")}
     planted = splits["test"].evidence is not None and splits["test"].modality == "image"
     if judge is None:
-        raise ValueError(f"{task} needs a judge's reader and, without planted masks, its attributions; name its cls checkpoint")
+        raise ValueError(
+            f"{task} needs a judge's reader and, without planted masks, its attributions; name its cls checkpoint"
+        )
     found = {}
     for name, split in splits.items():
         data = encode(split, judge.reader).to(next(judge.model.parameters()).device)
@@ -144,5 +155,5 @@ def promote_command(arguments: Namespace) -> int:
     target = (arguments.to or checkpoints.shipped()) / arguments.name
     role = arguments.role or info.role
     published = promote(arguments.runs, target, role, reference=reference, notes=arguments.note, device=device)
-    print(f"{published.folder}: {published.bytes / 1e6:.1f} MB, headline accuracy {headline(published.metrics['test']):.4f}")
+    print(f"{published.folder}: {published.bytes / 1e6:.1f} MB, accuracy {headline(published.metrics['test']):.3f}")
     return 0

@@ -60,7 +60,9 @@ def check_labels(checkpoint: Checkpoint, task: str) -> None:
     classes = checkpoint.info.config.classes
     if tuple(TASKS[task].classes) != classes:
         fitting = ", ".join(name for name, spec in TASKS.items() if tuple(spec.classes) == classes)
-        raise ValueError(f"{checkpoint.info.name} knows the classes {', '.join(classes)}, which {task} has not; it reads {fitting}")
+        raise ValueError(
+            f"{checkpoint.info.name} knows the classes {', '.join(classes)}, which {task} has not; it reads {fitting}"
+        )
 
 
 def _encoded(checkpoint: Checkpoint, task: str, split: str, limit: int | None, device: str) -> Encoded:
@@ -74,8 +76,8 @@ def report_lines(report: dict[str, Any]) -> list[str]:
     """The table that a person reads."""
     lines = [
         "",
-        f"{report['checkpoint']} ({report['hash']}) on {report['examples']:,} examples of {report['task']} {report['split']}, "
-        f"target rate {report['target_rate']:.1%} of an input's units",
+        f"{report['checkpoint']} ({report['hash']}) on {report['examples']:,} examples of {report['task']} "
+        f"{report['split']}, target rate {report['target_rate']:.1%} of an input's units",
         f"  {'masks':<28}{'accuracy':>9}{'sd':>8}{'rate':>9}{'sd':>8}{'empty':>8}",
     ]
     for rule, values in report.get("rules", {}).items():
@@ -97,7 +99,12 @@ def _leak_lines(report: dict[str, Any]) -> list[str]:
     classes = zip(leaks.classes, leaks.rates, leaks.empty, strict=True)
     table = [f"    {name:<26}{rate:>9.2%}{empty:>8.2%}" for name, rate, empty in classes if rate is not None]
     verdict = "honest by the bound on swap" if leaks.honest else "NOT honest: the mask codes the label"
-    return [f"  leaks under {leaks.rule} masks: {verdict}", *(f"    {s}" for s in leaks.sentences()), f"    {'class':<26}{'rate':>9}{'empty':>8}", *table]
+    return [
+        f"  leaks under {leaks.rule} masks: {verdict}",
+        *(f"    {s}" for s in leaks.sentences()),
+        f"    {'class':<26}{'rate':>9}{'empty':>8}",
+        *table,
+    ]
 
 
 def write_rows(path: Path, checkpoint: Checkpoint, data: Encoded, rule: str, seed: int) -> None:
@@ -121,7 +128,9 @@ def write_rows(path: Path, checkpoint: Checkpoint, data: Encoded, rule: str, see
             "count": shown.sum(1).numpy(),
             "mask": pa.array([row[:n].tolist() for row, n in zip(shown, lengths, strict=True)], pa.list_(pa.bool_())),
         }
-    ).replace_schema_metadata({"checkpoint": checkpoint.info.name, "hash": checkpoint.info.hash, "rule": rule, "seed": str(seed)})
+    ).replace_schema_metadata(
+        {"checkpoint": checkpoint.info.name, "hash": checkpoint.info.hash, "rule": rule, "seed": str(seed)}
+    )
     temp = path.with_name(f".{path.name}.{os.getpid()}")
     pq.write_table(table, temp)
     os.replace(temp, path)

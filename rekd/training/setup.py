@@ -15,7 +15,6 @@ from rekd.config import PRESETS, RECIPES, ModelConfig, ReaderConfig, TrainConfig
 from rekd.data import TASKS, Encoded, TaskSpec, encode, load_split
 from rekd.models import RationaleModel, build
 from rekd.training.feed import Feed, alignment
-from rekd.training.task import Teacher
 from rekd.types import Split
 from rekd.units import ImageReader, TextReader
 
@@ -115,10 +114,13 @@ def check_teacher(teacher: Checkpoint, student: ModelConfig) -> None:
     if not config.selects:
         raise NotAMatch(f"{name} is of kind {config.kind!r} and selects nothing; a teacher must be of kind re or rekd")
     if config.classes != student.classes:
-        raise NotAMatch(f"{name} knows the classes {', '.join(config.classes)}; the student has {', '.join(student.classes)}")
+        raise NotAMatch(
+            f"{name} knows the classes {', '.join(config.classes)}; the student has {', '.join(student.classes)}"
+        )
     if config.reader.signature != student.reader.signature:
         raise NotAMatch(
-            f"{name} selects {_described(config.reader)}, the student {_described(student.reader)}; choose one with the same units"
+            f"{name} selects {_described(config.reader)}, the student {_described(student.reader)}; "
+            "choose one with the same units"
         )
 
 
@@ -139,7 +141,9 @@ def begin_from(model: RationaleModel, source: Checkpoint) -> None:
     """
     mine, theirs = model.config, source.info.config
     if (mine.arch, mine.reader, mine.classes) != (theirs.arch, theirs.reader, theirs.classes):
-        raise NotAMatch(f"{source.info.name} has another backbone, reader or classes than this run; start from one that has the same")
+        raise NotAMatch(
+            f"{source.info.name} has another backbone, reader or classes than this run; start from one with the same"
+        )
     weights = source.model.predictor.state_dict()
     model.predictor.load_state_dict(weights)
     if model.generator is not None:
@@ -158,9 +162,7 @@ def _new_text(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, Text
     arch, weights, words = pretrained(config.backbone, config.backbone_args.get("layers", ()))
     reader_config = ReaderConfig("text", units=config.units, max_tokens=config.max_tokens)
     reader = TextReader(reader_config, tokenizer_from(config.backbone))
-    model_config = ModelConfig(
-        reader=reader_config, arch=arch, train_words=config.train_words, **_shared(config, spec)
-    )
+    model_config = ModelConfig(reader=reader_config, arch=arch, train_words=config.train_words, **_shared(config, spec))
     table = None if config.train_words else WordTable.quantise(words)
     model = build(model_config, table, blank_id=reader.blank_id, dropout=config.dropout)
     for tower in _towers(model):
@@ -178,7 +180,9 @@ def _new_image(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, Ima
     source = timm.create_model(config.backbone, pretrained=weights, num_classes=0, **args)
     mean, std = (source.pretrained_cfg["mean"], source.pretrained_cfg["std"]) if weights else (spec.mean, spec.std)
     size, patch = args.pop("img_size", spec.image_size), args.pop("patch_size", source.patch_embed.patch_size)
-    reader_config = ReaderConfig("image", "patches", image_size=_pair(size), patch_size=_pair(patch), mean=mean, std=std)
+    reader_config = ReaderConfig(
+        "image", "patches", image_size=_pair(size), patch_size=_pair(patch), mean=mean, std=std
+    )
     arch = {"name": config.backbone, "args": args}
     model = build(ModelConfig(reader=reader_config, arch=arch, **_shared(config, spec)), dropout=config.dropout)
     if weights:  # everything but the classifier, which is new

@@ -33,7 +33,12 @@ class Progress:
 
 
 def save_state(
-    run: Path, weights: Mapping[str, Tensor], best: Mapping[str, Tensor], optimizer: Optimizer, progress: Progress, keep: int
+    run: Path,
+    weights: Mapping[str, Tensor],
+    best: Mapping[str, Tensor],
+    optimizer: Optimizer,
+    progress: Progress,
+    keep: int,
 ) -> None:
     """Write state/<step>/, then point `latest` at it, then drop all but the newest `keep` states."""
     root = run / "state"
@@ -52,7 +57,7 @@ def save_state(
 
 
 def load_state(run: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor], list, Progress] | None:
-    """weights, best weights, optimiser tensors and groups, progress of the latest state; None where a run has none yet."""
+    """weights, best weights, optimiser tensors and groups, progress of the latest state; None before the first."""
     pointer = run / "state" / "latest"
     if not pointer.is_file():
         return None

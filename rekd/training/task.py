@@ -35,7 +35,9 @@ class Objective(nn.Module):
         fixed_length: L of the official count penalty; 0 elsewhere.
     """
 
-    def __init__(self, model: RationaleModel, config: TrainConfig, teacher: Teacher | None = None, fixed_length: int = 0):
+    def __init__(
+        self, model: RationaleModel, config: TrainConfig, teacher: Teacher | None = None, fixed_length: int = 0
+    ):
         super().__init__()
         self.model, self.config, self.fixed_length = model, config, fixed_length
         self._teacher = (teacher,)
@@ -79,7 +81,9 @@ class Objective(nn.Module):
         noise = masks.logistic_noise(config.seed, step, batch.ids, batch.unit_mask.shape[1])
         return masks.straight_through(selection_logits, noise, tau, batch.unit_mask), noise, selection_logits
 
-    def _rate(self, batch: Batch, mask: Tensor, mean_rate: Tensor | None, dual: Tensor | float) -> tuple[Tensor, Tensor]:
+    def _rate(
+        self, batch: Batch, mask: Tensor, mean_rate: Tensor | None, dual: Tensor | float
+    ) -> tuple[Tensor, Tensor]:
         config = self.config
         rates = losses.selected_rate(mask, batch.unit_mask)
         whole = rates.mean().detach() if mean_rate is None else mean_rate

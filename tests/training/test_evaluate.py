@@ -1,0 +1,96 @@
+"""Evaluation: rules, rates, control and leaks agree with what they are made of, and are independent of batches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from helpers import image_config, same
+
+from rekd import masks
+from rekd.data import encode, load_split
+from rekd.models import build
+from rekd.training.evaluate import (
+    evaluate,
+    fit_cut,
+    label_logits,
+    leave_one_out_masks,
+    own_accuracy,
+    select_split,
+    selection_logits,
+)
+from rekd.types import MASK_RULES
+from rekd.units import ImageReader
+
+DIGITS = tuple("0123456789")
+
+
+@pytest.fixture(scope="module")
+def setting():
+    torch.manual_seed(3)
+    config = image_config(size=(64, 64), patch=(8, 8), classes=DIGITS)
+    model = build(config).eval()
+    with torch.no_grad():
+        model.selector.weight.mul_(30)
+    reader = ImageReader(config.reader)
+    dev, test = (encode(load_split("digits", name).take(range(60)), reader) for name in ("dev", "test"))
+    return model, dev, test
+
+
+def test_logits_do_not_depend_on_the_batch_size(setting):
+    model, _, test = setting
+    same(selection_logits(model, test, 7), selection_logits(model, test, 60), atol=1e-5)
+    mask = masks.top_k_mask(selection_logits(model, test), test.unit_mask, 0.15)
+    same(label_logits(model, test, mask, 7), label_logits(model, test, mask, 60), atol=1e-5)
+
+
+def test_the_report_holds_every_rule_with_its_realised_rate(setting):
+    model, dev, test = setting
+    report = evaluate(model, dev, test, draws=3)
+    assert set(report["rules"]) == set(MASK_RULES)
+    assert report["rules"]["sampled"]["draws"] == 3 and report["rules"]["sampled"]["accuracy_sd"] >= 0
+    same(report["rules"]["top-k"]["rate"], masks.budget(64, 0.15) / 64, atol=1e-9)
+    logits = selection_logits(model, test)
+    threshold = select_split(model, test, logits, "threshold")
+    same(report["rules"]["threshold"]["rate"], (logits > 0).float().mean(), atol=1e-6)
+    same(report["rules"]["threshold"]["repaired"], threshold.repaired.float().mean(), atol=1e-6)
+    assert not (threshold.raw & threshold.repaired[:, None]).any() and threshold.mask.any(1).all()
+    assert report["leaks"]["rule"] == "calibrated" and isinstance(report["leaks"]["honest"], bool)
+
+
+def test_a_fitted_cut_realises_the_rate_on_dev(setting):
+    model, dev, _ = setting
+    cut = fit_cut(model, dev)
+    share = (selection_logits(model, dev) > cut).float().mean()
+    assert 0.15 - 1 / 60 <= share <= 0.15
+
+
+def test_each_kind_is_compared_by_its_own_reading(setting):
+    model, dev, _ = setting
+    plain = build(replace(model.config, kind="cls")).eval()
+    labels = dev.labels
+    same(own_accuracy(plain, dev), (label_logits(plain, dev, None).argmax(1) == labels).double().mean(), atol=1e-6)
+    control = build(replace(model.config, kind="random")).eval()
+    drawn = masks.random_mask(dev.unit_mask, 0.15, 5, 0, dev.ids)
+    expected = (label_logits(control, dev, drawn).argmax(1) == labels).float().mean()
+    same(own_accuracy(control, dev, seed=5), expected, atol=1e-6)
+    report = evaluate(plain, dev, dev)
+    assert "rules" not in report and report["whole_input"]["accuracy"] == own_accuracy(plain, dev)
+
+
+def test_leave_one_out_masks_mark_the_units_whose_loss_costs_most(setting):
+    model, dev, _ = setting
+    judge = build(replace(model.config, kind="cls")).eval()
+    found = leave_one_out_masks(judge, dev, np.array([4]), size=10)
+    batch = dev.batch(np.array([4]))
+    with torch.no_grad():
+        whole = judge.predict(batch)[0]
+        costs = []
+        for unit in range(64):
+            mask = torch.ones(1, 64, dtype=torch.bool)
+            mask[0, unit] = False
+            costs.append(float(whole.max() - judge.predict(batch, mask)[0, whole.argmax()]))
+    best = set(np.argsort(-np.array(costs), kind="stable")[: masks.budget(64, 0.15)].tolist())
+    assert set(found[0].nonzero().flatten().tolist()) == best
