@@ -101,13 +101,13 @@ def _scan(folders: tuple[Path, ...]) -> Iterator[tuple[Path, Info | CheckpointEr
 
 
 def find(source: str | Path) -> Path:
-    """A checkpoint's folder from its name among `roots()`, a local path, or a Hub id.
+    """A checkpoint's folder from a local path, its name among `roots()` (of two the user's own), or a Hub id.
 
     Raises:
         CheckpointError: none of the three, with the names that exist.
     """
     here = Path(source).expanduser()
-    for path in (here, *(root / str(source) for root in roots())):
+    for path in (here, *(root / str(source) for root in reversed(roots()))):
         if (path / "config.json").is_file():
             return path
     if str(source) and here.is_dir():  # `read_info` says what it lacks
@@ -167,8 +167,10 @@ def read_info(folder: Path) -> Info:
 
 
 def _name(folder: Path) -> str:
-    """The folder's own name, or the Hub id of a snapshot in the Hub's cache, whose folder is named by revision."""
+    """The folder's own name, its run's, or the Hub id of a snapshot in the Hub's cache (a folder named by revision)."""
     folder = folder.absolute()
+    if folder.name == "checkpoint":
+        return folder.parent.name
     if folder.parent.name == "snapshots" and folder.parents[1].name.startswith("models--"):
         return folder.parents[1].name.removeprefix("models--").replace("--", "/")
     return folder.name

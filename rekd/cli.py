@@ -67,6 +67,7 @@ def _add_field(parser: argparse.ArgumentParser, field: dataclasses.Field) -> Non
 
 def _train(arguments: argparse.Namespace) -> int:
     from rekd.training.fit import fit, read_config, start
+    from rekd.training.setup import remarks
 
     if arguments.resume:
         run, config = arguments.resume, read_config(arguments.resume)
@@ -75,6 +76,8 @@ def _train(arguments: argparse.Namespace) -> int:
         stamp = time.strftime("%Y%m%d-%H%M%S")
         run = arguments.out or Path("runs") / f"{config.task}-{config.kind}-{stamp}"
         config = start(config, run)
+    for remark in remarks(config):
+        print(remark)
     info = fit(config, run, cpu=arguments.cpu)
     print(f"Checkpoint: {info.folder}\nEvaluate it: python -m rekd evaluate {info.folder}")
     return 0

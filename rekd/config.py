@@ -174,7 +174,7 @@ class TrainConfig:
     """Ours (method.md 3): two equal generators then cost exactly 0."""
     rate_form: str = "auto"
     rate_weight: float = 0.0
-    """Weight w of the squared batch rate error; 0 takes 10 for text, 20 for images (method.md 5)."""
+    """Weight w of the squared batch rate error; 0 takes the form's own (rekd.training.setup)."""
     example_rate_weight: float = 50.0
     """Keeps the number of selected units from carrying the label (method.md 3)."""
     dual_step: float = 0.02
@@ -255,9 +255,9 @@ class TrainConfig:
 
 _PAPER = {
     "masking": "zero",
+    "pooling": "first",
     "shared_noise": False,
     "train_words": True,
-    "pooling": "first",
     "learning_rate": 1e-5,
     "weight_decay": 0.0,
     "example_rate_weight": 0.0,
@@ -268,25 +268,16 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Ours, method.md 5.
     "default": {},
     # The equations as printed: word pieces, zeroed content, a count penalty an example, the teacher's own drawn view.
-    # Weight: the paper's 1e-4 on raw counts of 256 pieces, as a weight on rates (1e-4 * 256 ** 2 = 6.6).
-    "paper": {
-        **_PAPER,
-        "units": "pieces",
-        "rate_form": "example",
-        "example_rate_weight": 6.6,
-        "teacher_view": "own-sampled",
-    },
+    "paper": {**_PAPER, "units": "pieces", "rate_form": "example", "teacher_view": "own-sampled"},
     # Parity with the official code: every token slot is a unit (padding and specials too), the batch-mean count over a
     # fixed length is squared, the teacher reads the student's mask, masks are drawn at test, no final norm.
     "official": {
         **_PAPER,
         "units": "tokens",
         "rate_form": "count",
-        "rate_weight": 1e-4,
         "teacher_view": "student",
         "noise_at_test": True,
         "final_norm": False,
-        "tau_end": 0.1,
     },
 }
 

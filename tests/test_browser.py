@@ -65,7 +65,8 @@ def address(tmp_path_factory):
     """Where the app answers, started as the README starts it, in a home folder of its own."""
     home = tmp_path_factory.mktemp("home")
     settings = {"HOME": str(home), "USERPROFILE": str(home), "REKD_CACHE": str(home / "cache")}
-    if not list(shipped().glob("imdb-*")):  # a clone without the trained models: random ones stand in
+    if not all((shipped() / f"imdb-{role}").is_dir() for role in ("teacher", "cls", "re", "rekd")):
+        # Where not all four trained models are at hand, random ones of these names stand in.
         settings["REKD_CHECKPOINTS"] = str(tiny_checkpoints(home / "checkpoints"))
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.utils import logging as hf_logging
 
 from rekd.models.backbone import Hidden, attend, masked_mean, pick, visible_first
 from rekd.types import Batch
@@ -158,7 +159,7 @@ def pretrained(source: str, layers: Sequence[int] = ()) -> tuple[dict[str, Any],
         ValueError: a layer that it does not have.
         OSError: transformers' own message, where the source can't be found.
     """
-    encoder = AutoModel.from_pretrained(source)
+    encoder = _quietly(AutoModel.from_pretrained, source)
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
     words = encoder.get_input_embeddings().weight.detach().clone()
@@ -166,6 +167,16 @@ def pretrained(source: str, layers: Sequence[int] = ()) -> tuple[dict[str, Any],
         _keep_layers(encoder, list(layers))
     encoder.set_input_embeddings(_NoWords())
     return arch_of(encoder.config), encoder.state_dict(), words
+
+
+def _quietly(load: Callable, source: str):
+    """Load without transformers' report on heads that are not used here."""
+    level = hf_logging.get_verbosity()
+    hf_logging.set_verbosity_error()
+    try:
+        return load(source)
+    finally:
+        hf_logging.set_verbosity(level)
 
 
 def _keep_layers(encoder: nn.Module, layers: list[int]) -> None:

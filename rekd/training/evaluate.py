@@ -64,11 +64,11 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
     return float((logits.argmax(1) == labels).double().mean())
 
 
-def own_accuracy(model: RationaleModel, data: Encoded, seed: int = 0, size: int = 256) -> float:
-    """Accuracy by which a run's best step is chosen: under top-k at p; cls: whole input; random: random masks."""
+def own_accuracy(model: RationaleModel, data: Encoded, seed: int = 0, size: int = 256, rule: str = "top-k") -> float:
+    """Accuracy by which a run's best step is chosen: under `rule`; cls: on the whole input; random: random masks."""
     config, unit_masks = model.config, None
     if config.selects:
-        unit_masks = masks.top_k_mask(selection_logits(model, data, size), data.unit_mask.cpu(), config.rate)
+        unit_masks = select_split(model, data, selection_logits(model, data, size), rule, seed).mask
     elif config.kind == "random":
         unit_masks = masks.random_mask(data.unit_mask.cpu(), config.rate, seed, 0, data.ids.cpu())
     return accuracy(label_logits(model, data, unit_masks, size), data.labels.cpu())

@@ -93,7 +93,9 @@ def fit(config: TrainConfig, run: Path, *, cpu: bool = False, quiet: bool = Fals
 
     def evaluate() -> float:
         with accelerator.autocast():
-            return own_accuracy(setup.model, setup.dev, config.seed)
+            return own_accuracy(
+                setup.model, setup.dev, config.seed, rule="sampled" if config.noise_at_test else "top-k"
+            )
 
     trainer = Trainer(run, config, objective, setup.feed, evaluate, accelerator, quiet)
     progress = trainer.train()

@@ -19,7 +19,11 @@ from rekd.types import Split
 from rekd.units import ImageReader, TextReader
 
 RATE_WEIGHTS = {"text": 10.0, "image": 20.0}
-"""method.md 5."""
+"""Weight w of rate form `auto` (ours)."""
+COUNT_WEIGHTS = {"text": 1e-4, "image": 5e-2}
+"""The paper's weights on raw counts, of its smallest models (BERT-Mini, ViT-Tiny)."""
+PAPER_LENGTHS = {"text": 256, "image": 196}
+"""Units of the paper's inputs: a weight on counts is that on shares divided by the length's square."""
 
 
 class NotAMatch(ValueError):
@@ -47,15 +51,35 @@ def resolve(config: TrainConfig) -> TrainConfig:
     """
     spec = trainable(config.task)
     text = spec.modality == "text"
-    auto = config.rate_form == "auto"
     return replace(
         config,
         rate=config.rate or spec.rate,
         units=(config.units or "words") if text else "patches",
         backbone=config.backbone or spec.backbone,
         backbone_args=config.backbone_args or ({} if config.backbone else dict(spec.backbone_args)),
-        rate_weight=config.rate_weight or (RATE_WEIGHTS[spec.modality] if auto else 0.0),
+        **_rate_weights(config, spec.modality),
     )
+
+
+def _rate_weights(config: TrainConfig, modality: str) -> dict[str, float]:
+    """The weights of the rate's form that the run left open."""
+    on_counts, own = COUNT_WEIGHTS[modality], RATE_WEIGHTS[modality]
+    if config.rate_form == "example":
+        weight = config.example_rate_weight or on_counts * PAPER_LENGTHS[modality] ** 2
+        return {"rate_weight": 0.0, "example_rate_weight": weight}
+    return {"rate_weight": config.rate_weight or (on_counts if config.rate_form == "count" else own)}
+
+
+def remarks(config: TrainConfig) -> list[str]:
+    """What a person should know of a resolved configuration before it runs, a sentence each."""
+    said = []
+    if config.kind == "rekd" and config.alpha == 0:
+        said.append("alpha is 0: task and rate are off, and the student's rate comes from its teacher alone.")
+    if config.kind in ("re", "rekd") and config.rate_form == "auto" and config.example_rate_weight == 0:
+        said.append("example_rate_weight is 0: nothing keeps the number of selected units from carrying the label.")
+    if config.units == "tokens":
+        said.append("units are tokens: padding and special tokens can be selected, as in the official code.")
+    return said
 
 
 def trainable(task: str) -> TaskSpec:

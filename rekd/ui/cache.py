@@ -69,24 +69,11 @@ def add(source: str) -> Info:
     return added()[name]
 
 
-@st.cache_resource(show_spinner=False)
-def _share_cores() -> None:
-    """Leave half of the cores to the browser, which draws at the same time on a laptop.
-
-    Threads that wait for a busy core at every layer cost more than they bring: with both of two cores in use elsewhere,
-    a 6-layer teacher took 1 to 3 s on two threads and 0.2 s on one.
-    """
-    import torch
-
-    torch.set_num_threads(max(1, torch.get_num_threads() // 2))
-
-
 @_kept(10)
 def checkpoint(info: Info) -> Checkpoint:
     """A loaded model with its reader."""
     from rekd import checkpoints
 
-    _share_cores()
     return checkpoints.load(info.folder)
 
 
