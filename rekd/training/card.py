@@ -111,17 +111,16 @@ def _plain(value: Any) -> str:
 
 
 def _numbers(metrics: Mapping[str, Any]) -> list[str]:
-    if "test" not in metrics:
+    if "examples" not in metrics:
         return []
-    test = metrics["test"]
     parts = [
         "## Measured",
-        f"On {test['examples']:,} test examples, from the weights as stored; target rate "
-        f"{test['target_rate']:.0%} of an input's units.",
+        f"On {metrics['examples']:,} test examples, from the weights as stored; target rate "
+        f"{metrics['target_rate']:.0%} of an input's units.",
     ]
-    rows = [_rule_row(rule, values) for rule, values in test.get("rules", {}).items()]
-    rows += [f"| random mask at the same rate (control) | {test['random']['accuracy']:.3f} | | |"]
-    rows += [f"| whole input | {test['whole_input']['accuracy']:.3f} | | |"]
+    rows = [_rule_row(rule, values) for rule, values in metrics.get("rules", {}).items()]
+    rows += [f"| random mask at the same rate (control) | {metrics['random']['accuracy']:.3f} | | |"]
+    rows += [f"| whole input | {metrics['whole_input']['accuracy']:.3f} | | |"]
     parts += [
         "\n".join(
             [
@@ -131,7 +130,7 @@ def _numbers(metrics: Mapping[str, Any]) -> list[str]:
             ]
         )
     ]
-    if leaks := test.get("leaks"):
+    if leaks := metrics.get("leaks"):
         parts += ["### Does the mask carry the label?", *_leak_sentences(leaks)]
     if seeds := metrics.get("seeds"):
         parts += ["### Seeds", _seed_table(seeds)]

@@ -62,7 +62,7 @@ def promote(
         for n, (setting, score, report) in enumerate(zip(settings, scores, reports, strict=True))
     ]
     reports[chosen]["checkpoint"] = target.name
-    metrics = {"test": reports[chosen], "seeds": seeds, "mask_reference": reference}
+    metrics = {**reports[chosen], "seeds": seeds, "mask_reference": reference}
     source = runs[chosen] / "checkpoint"
     _bring_words(source, target)
     publish(source, target, role, metrics, "")
@@ -155,5 +155,5 @@ def promote_command(arguments: Namespace) -> int:
     target = (arguments.to or checkpoints.shipped()) / arguments.name
     role = arguments.role or info.role
     published = promote(arguments.runs, target, role, reference=reference, notes=arguments.note, device=device)
-    print(f"{published.folder}: {published.bytes / 1e6:.1f} MB, accuracy {headline(published.metrics['test']):.3f}")
+    print(f"{published.folder}: {published.bytes / 1e6:.1f} MB, accuracy {headline(published.metrics):.3f}")
     return 0

@@ -103,10 +103,10 @@ def _image_difference(pixels, item: Explanation, label: str, reference: Sequence
     shown = [{"rk-agreed": 1.0, "rk-only-student": 0.8, "rk-only-teacher": 0.5}.get(s, 0.0) for s in found]
     teacher, student = group.get("rk-only-teacher", []), group.get("rk-only-student", [])
     layers = (
-        svg.outline(group.get("rk-agreed", []), AGREED, width)
-        + svg.outline(teacher, TEACHER, width, dash=f"{3 * width:.2f} {2.4 * width:.2f}")
+        svg.outline(teacher, TEACHER, width, dash=f"{3 * width:.2f} {2.4 * width:.2f}")
         + svg.hatch(student, STUDENT, width * 0.7)
         + svg.outline(student, STUDENT, width)
+        + svg.outline(group.get("rk-agreed", []), AGREED, width)
     )
     both, theirs, own = tally(item.mask, reference)
     alt = f"{label}: {both} patches agreed with the teacher, {theirs} only the teacher's, {own} only its own"

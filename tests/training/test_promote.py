@@ -47,7 +47,7 @@ def test_the_median_seed_is_published_with_all_seeds_in_its_numbers(tmp_path):
     runs = [run_of(tmp_path, source, seed, score) for seed, score in ((1, 0.9), (2, 0.7), (3, 0.8))]
     info = promote(runs, tmp_path / "out" / "imdb-re", "re", reference=0.55, notes=["A word of its maker."])
     assert [seed["shipped"] for seed in info.metrics["seeds"]] == [False, False, True]
-    assert headline(info.metrics["test"]) == 0.8 and info.metrics["test"]["leaks"]["mask_reference"] == 0.55
+    assert headline(info.metrics) == 0.8 and info.metrics["leaks"]["mask_reference"] == 0.55
     card = (info.folder / "README.md").read_text()
     for said in ("0.800", "made up", "A word of its maker.", "| 2 | 0.700 |", "honest masks 55.0%"):
         assert said in card
