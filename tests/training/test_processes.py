@@ -1,4 +1,4 @@
-"""Two processes reach the numbers of one at the same global batch: noise, data order and rate don't know of processes."""
+"""Two processes reach the numbers of one at the same global batch: nothing that is drawn knows of processes."""
 
 from __future__ import annotations
 
