@@ -1,4 +1,4 @@
-"""The command line: python -m rekd train | evaluate | explain | bench."""
+"""The command line: python -m rekd train | evaluate | explain | promote | bench."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rekd", description="Train, evaluate and explain rationale models.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_train, _add_evaluate, _add_explain, _add_promote):
+    for add in (_add_train, _add_evaluate, _add_explain, _add_promote, _add_bench):
         add(commands)
     return parser
 
@@ -171,3 +171,17 @@ def _promote(arguments: argparse.Namespace) -> int:
     from rekd.training.promote import promote_command
 
     return promote_command(arguments)
+
+
+def _add_bench(commands) -> None:
+    parser = commands.add_parser("bench", help="measure how fast the app answers on this machine")
+    parser.add_argument("what", choices=("app",), help="app: Explore, seen in a browser")
+    parser.add_argument("--browser", help="path of Chromium or Chrome (default: the one that is found)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON too")
+    parser.set_defaults(run=_bench)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from rekd.bench import bench_app
+
+    return bench_app(arguments.browser, arguments.json)

@@ -21,8 +21,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("checkpoints",),
     ("measures",),
     ("explanations", "training"),
-    ("ui", "cli"),
-    ("pages",),
+    ("ui", "bench"),
+    ("cli", "pages"),
 )
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 # One room in two files: `python -m rekd` is the command line.

@@ -89,12 +89,13 @@ class Selected:
 
 
 def select_split(model: RationaleModel, data: Encoded, logits: Tensor, rule: str, seed: int = 0) -> Selected:
-    """Apply a mask rule to a split's selection logits; `sampled` draws with (seed, example)."""
+    """Apply a mask rule to a split's selection logits; `sampled` draws with (seed, example), empty draws stay empty."""
     unit_mask = data.unit_mask.cpu()
     noise = masks.logistic_noise(seed, 0, data.ids.cpu(), unit_mask.shape[1]) if rule == "sampled" else None
     options = {"rate": model.config.rate, "cut": model.config.cut, "noise": noise}
     mask, repaired = masks.evaluation_mask(rule, logits, unit_mask, **options)
-    return Selected(mask & ~repaired[:, None], mask, repaired)
+    raw = mask & ~repaired[:, None]
+    return Selected(raw, raw if rule == "sampled" else mask, repaired)
 
 
 def _measured(accuracies: list[float], drawn: list[Selected], data: Encoded) -> dict[str, Any]:

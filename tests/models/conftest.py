@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 
-def _sharpen(model: torch.nn.Module) -> torch.nn.Module:
+def _sharpen(model):
+    import torch  # not above: tests/conftest.py settles the number of threads before torch is loaded
+
     with torch.no_grad():
         for name, value in model.named_parameters():
             if value.ndim > 1 and "embed" not in name:

@@ -1,0 +1,197 @@
+"""`python -m rekd bench app`: how fast Explore answers on this machine, as a person in a browser sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import psutil
+
+from rekd.checkpoints import write_json
+
+ROOT = Path(__file__).resolve().parent.parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+PATIENCE = 180_000
+"""Milliseconds until something that never appears is given up."""
+NEXT_CLICKS = 3
+REVIEW = (
+    "I went in expecting very little and came out quietly delighted. The opening half hour moves slowly, and for "
+    "a while I feared the worst: two brothers repair a ferry, argue about paint, and say almost nothing that "
+    "matters. Then their sister arrives, and the film wakes up. She is played with such warmth and such wicked "
+    "timing that every scene around her becomes funnier and sadder at once. The music is dull and the ending is "
+    "too neat, but the long dinner in the middle is one of the best things I have seen this year. It is honest, "
+    "generous and beautifully acted. Forgive it the first thirty minutes, and it will stay with you for weeks "
+    "afterwards."
+)
+CARDS = "document.querySelectorAll('.st-key-cards .rk-role').length > 0"
+SCORES = "[...document.querySelectorAll('[data-testid=\"stMain\"] *')].some(e => e.textContent.includes('★ marks'))"
+
+
+@contextmanager
+def server(home: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """The app on a free port, with a home folder of its own: its address and process."""
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+    command += [f"--server.port={port}", "--server.address=127.0.0.1"]
+    environment = os.environ | {"HOME": str(home), "USERPROFILE": str(home), "REKD_CACHE": str(home / "cache")}
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet) as child:
+        process = psutil.Process(child.pid)
+        try:
+            yield f"http://127.0.0.1:{port}/", process
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                for each in [*process.children(recursive=True), process]:
+                    each.kill()
+
+
+@contextmanager
+def browser(path: str | None):
+    """A headless Chromium.
+
+    Raises:
+        RuntimeError: Playwright or a browser is missing, with what to do.
+    """
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        raise RuntimeError(
+            "the app is measured in a real browser, which Playwright drives; install it by "
+            "`pip install -r tests/requirements.txt`"
+        ) from None
+    found = path or next((place for name in BROWSERS if (place := shutil.which(name))), None)
+    if found is None:
+        raise RuntimeError("no Chromium or Chrome was found; install one, or name it with --browser")
+    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with sync_playwright() as engine:
+        chromium = engine.chromium.launch(executable_path=found, args=["--disable-gpu", *root])
+        yield chromium
+        chromium.close()
+
+
+def _open(page, address: str) -> None:
+    """Go to an address as soon as somebody answers there."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while True:
+        try:
+            page.goto(address)
+            return
+        except Exception:  # Playwright's own error: nobody listens yet
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _until(page, condition: str, since: float) -> float:
+    """Seconds from `since` until a condition of the page holds, looked at every 20 ms."""
+    page.wait_for_function(f"() => {condition}", polling=20, timeout=PATIENCE)
+    return time.perf_counter() - since
+
+
+def _settled(page) -> None:
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE)
+    page.wait_for_timeout(1000)
+
+
+def _start(chromium, query: dict[str, str]) -> dict[str, float]:
+    """Seconds from starting the server to the cards and to the full view, and its memory then (GB)."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        since = time.perf_counter()
+        with server(Path(home)) as (address, process):
+            page = chromium.new_page()
+            _open(page, f"{address}?{urlencode(query)}")
+            out = {"cards": _until(page, CARDS, since), "full": _until(page, SCORES, since)}
+            _settled(page)
+            return out | {"memory": _resident(process) / 1e9}
+
+
+def _resident(process: psutil.Process) -> int:
+    """Bytes resident in a process and its children."""
+    return sum(each.memory_info().rss for each in [process, *process.children(recursive=True)])
+
+
+def _warm(chromium) -> dict[str, float]:
+    """Seconds to the next example without Captum, and to cards and scores of a new review, on a server that runs."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, server(Path(home)) as (address, _):
+        page = chromium.new_page()
+        _open(page, f"{address}?{urlencode({'task': 'imdb', 'own': '1', 'text': 'A warm, funny film.'})}")
+        _until(page, SCORES, 0.0)
+        _settled(page)
+        out = {"next": _next(page, address)}
+        _settled(page)
+        since = time.perf_counter()
+        page.goto(f"{address}?{urlencode({'task': 'imdb', 'own': '1', 'text': REVIEW})}")
+        seen = "document.querySelector('.st-key-cards')?.textContent.includes('ferry')"
+        return out | {"review_cards": _until(page, seen, since), "review_full": _until(page, SCORES, since)}
+
+
+def _next(page, address: str) -> float:
+    """Median seconds from a click on Next to the new example's cards, with Captum switched off."""
+    page.goto(f"{address}?{urlencode({'task': 'imdb', 'data': 'reviews', 'methods': '-'})}")
+    _until(page, CARDS, 0.0)
+    _settled(page)
+    taken = []
+    for _ in range(NEXT_CLICKS):
+        before = page.locator(".st-key-cards").inner_text()
+        since = time.perf_counter()
+        page.locator(".st-key-next button").click()
+        changed = f"document.querySelector('.st-key-cards').innerText.slice(0, 2000) !== {json.dumps(before[:2000])}"
+        taken.append(_until(page, changed, since))
+        _settled(page)
+    return statistics.median(taken)
+
+
+ROWS: tuple[tuple[str, str, float, str], ...] = (
+    ("cards", "second start to the cards", 10.0, "s"),
+    ("full", "second start to the full view, three Captum methods and scores", 15.0, "s"),
+    ("next", "next example, without Captum", 0.6, "s"),
+    ("review_cards", "a new review of 120 words: its cards", 5.0, "s"),
+    ("review_full", "the same with three Captum methods and scores", 5.0, "s"),
+    ("memory", "memory of the server, one task loaded", 2.0, "GB"),
+)
+"""Name, what a person reads, target, unit."""
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were taken on."""
+    from importlib import metadata
+
+    names = ("torch", "streamlit")
+    versions = {name: metadata.version(name) for name in names}
+    system = {"system": platform.system(), "cores": os.cpu_count(), "python": platform.python_version()}
+    return {**system, **versions, "date": date.today().isoformat()}
+
+
+def lines(measured: dict[str, float], on: dict[str, Any]) -> list[str]:
+    """The table as Markdown."""
+    rows = [f"| {what} | {measured[name]:.1f} {unit} | {target:g} {unit} |" for name, what, target, unit in ROWS]
+    where = ", ".join(f"{name} {value}" for name, value in on.items())
+    return ["| what | measured | at most |", "| --- | --- | --- |", *rows, "", f"Measured on: {where}."]
+
+
+def bench_app(path: str | None, out: Path | None, say: Callable[[str], None] = print) -> int:
+    """Measure, print the table, and write it as JSON where `out` is given."""
+    with browser(path) as chromium:
+        _start(chromium, {"task": "imdb"})  # the first start after installing reads everything from disk
+        measured = _start(chromium, {"task": "imdb"}) | _warm(chromium)
+    for line in lines(measured, machine()):
+        say(line)
+    if out is not None:
+        write_json(out, {"measured": measured, "machine": machine()})
+    return 0

@@ -1,0 +1,43 @@
+"""The bench of the app: its table and its sentences; the browser itself is driven by tests/test_browser.py."""
+
+from __future__ import annotations
+
+import builtins
+
+import pytest
+
+from rekd import bench
+from rekd.cli import main
+
+MEASURED = {"cards": 7.04, "full": 12.0, "next": 0.4, "review_cards": 0.5, "review_full": 4.2, "memory": 1.25}
+
+
+def test_the_table_names_what_was_measured_its_limit_and_the_machine():
+    told = "\n".join(bench.lines(MEASURED, {"cores": 2, "torch": "2.14"}))
+    assert "| second start to the cards | 7.0 s | 10 s |" in told
+    assert "| memory of the server, one task loaded | 1.2 GB | 2 GB |" in told
+    assert told.endswith("Measured on: cores 2, torch 2.14.")
+
+
+def test_the_review_has_the_length_that_the_limit_speaks_of():
+    assert 110 <= len(bench.REVIEW.split()) <= 130
+
+
+def test_without_playwright_the_command_says_what_to_install(monkeypatch, capsys):
+    real = builtins.__import__
+
+    def none(name, *args, **more):
+        if name.startswith("playwright"):
+            raise ImportError(name)
+        return real(name, *args, **more)
+
+    monkeypatch.setattr(builtins, "__import__", none)
+    assert main(["bench", "app"]) == 2
+    assert "pip install -r tests/requirements.txt" in capsys.readouterr().err
+
+
+def test_without_a_browser_the_command_says_so(monkeypatch, capsys):
+    pytest.importorskip("playwright")
+    monkeypatch.setattr(bench.shutil, "which", lambda name: None)
+    assert main(["bench", "app"]) == 2
+    assert "name it with --browser" in capsys.readouterr().err
