@@ -151,7 +151,7 @@ _ENTRIES = (
     ),
     TaskSpec(
         name="digits",
-        title="Handwritten digits among fragments",
+        title="Handwritten digits",
         modality="image",
         classes=tuple(map(str, range(10))),
         rate=0.15,

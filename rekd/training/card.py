@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rekd.checkpoints import Info
-from rekd.data import TASKS
+from rekd.data import TASKS, TaskSpec
 
 KIND_NAMES = {
     "cls": "CLS: a predictor that reads the whole input",
@@ -25,6 +25,7 @@ SETTINGS = (
     "preset",
     "backbone",
     "backbone_args",
+    "start",
     "units",
     "masking",
     "rate",
@@ -75,7 +76,7 @@ def model_card(info: Info, metrics: Mapping[str, Any], notes: Sequence[str] = ()
             else []
         ),
         "## Data",
-        f"{spec.title}, the official training split less a fixed dev split. {spec.citation}. {spec.licence}",
+        f"{spec.title}, {_split(spec)}. {spec.citation}. {spec.licence}",
         "## Recipe",
         _recipe(info, training),
         "## Source and licence of the weights",
@@ -84,6 +85,12 @@ def model_card(info: Info, metrics: Mapping[str, Any], notes: Sequence[str] = ()
         *(["## Notes", *notes] if notes else []),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _split(spec: TaskSpec) -> str:
+    if spec.built_in:
+        return "the training split that this project draws from a seed"
+    return "the official training split" + (" less a fixed dev split" if spec.dev_rows else "")
 
 
 def _source(info: Info, training: Mapping[str, Any]) -> str:
@@ -165,10 +172,10 @@ def _signed(value: float | None) -> str:
 
 def words_card(source: str) -> str:
     """The card of a shared word table."""
-    origin = BASE_LICENCES.get(source, f"Word embeddings of {source}; its licence applies.")
+    licence = "Apache License 2.0" if source in BASE_LICENCES else "its own licence applies"
     return (
         "# Word table\n\n"
         "Word-piece embeddings and tokeniser that all text towers of these checkpoints share. They stay frozen in "
         "training and are stored once: int8 with one float32 scale a row.\n\n"
-        f"Source: {source}. {origin}\n"
+        f"Source: the word embeddings of {source} ({licence}), rounded row by row.\n"
     )
