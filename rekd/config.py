@@ -1,7 +1,6 @@
 """Frozen configurations that check themselves; each default says where it comes from.
 
-method.md sections named here are the project's statement of the method; "paper" is arXiv 2601.22531, "official" its
-code.
+"Paper" is arXiv 2601.22531, "official" its code; "ours" are this project's decisions, with the reason beside them.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ class ReaderConfig:
     patch_size: tuple[int, int] = (16, 16)
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    """Image: the backbone's own data configuration (method.md 2)."""
+    """Image: the backbone's own data configuration."""
 
     def __post_init__(self):
         choose("modality", self.modality, ("text", "image"))
@@ -99,7 +98,7 @@ class ModelConfig:
     rate: float = 0.15
     """Share p of the units to select (paper: .15 CIFAR, .10 IMDB)."""
     masking: str = "drop"
-    """Ours (method.md 5): unselected tokens leave the attention, so nothing of them can leak; paper: zero."""
+    """Ours: unselected tokens leave the attention, so nothing of them can leak; paper: zero."""
     final_norm: bool = True
     """The final LayerNorm of a vision predictor stays on (the official code skips it)."""
     pooling: str = "mean"
@@ -158,7 +157,7 @@ class TrainConfig:
     """Checkpoint (kind cls, same backbone) whose predictor both towers begin from; empty: the backbone's own weights.
     Vision models from scratch need it (ours): a generator learns little from a predictor that knows nothing."""
     units: str = ""
-    """Empty takes words or patches, the modality's own (method.md 5)."""
+    """Empty takes words or patches, the modality's own."""
     masking: str = "drop"
     max_tokens: int = 256
     rate: float = 0.0
@@ -171,12 +170,12 @@ class TrainConfig:
     teacher_view: str = "own"
     """The paper's figure; official: student."""
     shared_noise: bool = True
-    """Ours (method.md 3): two equal generators then cost exactly 0."""
+    """Ours: two equal generators then cost exactly 0."""
     rate_form: str = "auto"
     rate_weight: float = 0.0
     """Weight w of the squared batch rate error; 0 takes the form's own (rekd.training.setup)."""
     example_rate_weight: float = 50.0
-    """Keeps the number of selected units from carrying the label (method.md 3)."""
+    """Keeps the number of selected units from carrying the label."""
     dual_step: float = 0.02
     tau_start: float = 5.0
     tau_end: float = 0.1
@@ -265,7 +264,7 @@ _PAPER = {
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # Ours, method.md 5.
+    # Ours.
     "default": {},
     # The equations as printed: word pieces, zeroed content, a count penalty an example, the teacher's own drawn view.
     "paper": {**_PAPER, "units": "pieces", "rate_form": "example", "teacher_view": "own-sampled"},

@@ -1,4 +1,4 @@
-"""The terms of the objective: pure functions, one line of maths each (method.md 3)."""
+"""The terms of the objective: pure functions, one line of maths each."""
 
 from __future__ import annotations
 

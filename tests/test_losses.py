@@ -1,4 +1,4 @@
-"""Losses: hand-worked values, identities, gradients, and the figures that method.md gives."""
+"""Losses: hand-worked values, identities, gradients, and the cost of independent noise."""
 
 from __future__ import annotations
 

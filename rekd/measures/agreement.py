@@ -1,4 +1,4 @@
-"""Agreement of two masks or gates, and plausibility against evidence, each beside its chance level (method.md 6).
+"""Agreement of two masks or gates, and plausibility against evidence, each beside its chance level.
 
 Masks, scores and logits are (B, N), or (N,) for one example; `unit_mask` (B, N) is True where a unit is real, and all
 are when it is left out. Only units that the model read count, since only those are in it. An empty mask agrees with

@@ -1,4 +1,4 @@
-"""Calibration of label probabilities: expected calibration error, negative log likelihood, Brier (method.md 6)."""
+"""Calibration of label probabilities: expected calibration error, negative log likelihood, Brier."""
 
 from __future__ import annotations
 

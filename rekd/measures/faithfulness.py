@@ -1,4 +1,4 @@
-"""Faithfulness of one mask on one input, as a judge sees it (method.md 6).
+"""Faithfulness of one mask on one input, as a judge sees it.
 
 A *judge* maps masks (M, N) bool to label probabilities (M, K): it keeps the marked units of the input and removes the
 others by drop. It is the model that scores, never the one whose mask is scored, and is named beside every number.

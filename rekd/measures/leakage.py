@@ -1,4 +1,4 @@
-"""Does the pattern of a mask carry the label? Estimators fitted on dev and scored on test (method.md 6).
+"""Does the pattern of a mask carry the label? Estimators fitted on dev and scored on test.
 
 All of it is taken from masks as the rule gives them, BEFORE empty ones are repaired. Honest masks can show *where* a
 class usually stands, so the swap decides and the others warn.

@@ -17,7 +17,7 @@ from rekd.models import RationaleModel
 from rekd.types import MASK_RULES, Batch
 
 DRAWS = 10
-"""Sampled masks whose accuracies are averaged (method.md 2)."""
+"""Sampled masks whose accuracies are averaged."""
 REFERENCE_EXAMPLES = 2000
 """Examples of dev and of test whose leave-one-out masks serve as honest reference of the mask-only leak."""
 

@@ -151,7 +151,7 @@ class Trainer:
         return {name: self.accelerator.reduce(value, "mean") for name, value in logged.items()} if world > 1 else logged
 
     def _whole_rate(self, batches: list, step: int) -> Tensor | None:
-        """R over all micro-batches and processes, from a pass of the generator alone (method.md 3)."""
+        """R over all micro-batches and processes, from a pass of the generator alone."""
         if self.config.kind not in ("re", "rekd"):
             return None
         objective, rates = self.accelerator.unwrap_model(self.objective), []

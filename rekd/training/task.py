@@ -1,4 +1,4 @@
-"""The objective of one step: a batch in, named loss terms out (method.md 3)."""
+"""The objective of one step: a batch in, named loss terms out."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Objective(nn.Module):
         return {"rationale": rationale.mean(), "prediction": prediction.mean()}
 
     def _teacher_mask(self, pair: Pair, own_logits: Tensor, drawn: Tensor, student_mask: Tensor) -> Tensor:
-        """What the teacher predicts from (method.md 3, teacher_view), on its own units."""
+        """What the teacher predicts from, on its own units."""
         view, config = self.config.teacher_view, self.teacher.config
         if view == "student":
             return pair.to_teacher(student_mask.detach())
