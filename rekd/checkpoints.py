@@ -234,7 +234,8 @@ def _read_weights(folder: Path, info: Info) -> dict[str, Any]:
             state |= parse(data)
         except SafetensorError as error:
             raise CheckpointError(f"{path} is damaged or cut short ({error}). Copy it again.") from error
-    if _hash(digest, info.config) != info.hash:
+    # The description as stored: a field that a later version adds leaves the hash as it was.
+    if _hash(digest, _read_json(folder / "config.json", "")["model"]) != info.hash:
         raise CheckpointError(
             f"The weights in {folder} are not those that config.json was written with. Copy the folder again."
         )
@@ -245,9 +246,9 @@ def _expected(name: str, known: tuple[str, ...]) -> bool:
     return name.startswith(".") or name in known or _WEIGHTS.fullmatch(name) is not None
 
 
-def _hash(weights, config: ModelConfig) -> str:
+def _hash(weights, description: Mapping[str, Any]) -> str:
     digest = weights.copy()
-    digest.update(json.dumps(config.to_dict(), sort_keys=True).encode())
+    digest.update(json.dumps(description, sort_keys=True).encode())
     return digest.hexdigest()[:16]
 
 
@@ -415,7 +416,7 @@ def save(
             "format": FORMAT,
             "task": task,
             "role": role,
-            "hash": _hash(digest, model.config),
+            "hash": _hash(digest, model.config.to_dict()),
             "parameters": sum(value.numel() for value in state.values()),
             "model": model.config.to_dict(),
             "training": dict(training or {}),

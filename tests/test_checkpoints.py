@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -228,3 +230,18 @@ def test_save_refuses_an_unknown_role_and_an_unsaved_word_table(tmp_path):
     with pytest.raises(ValueError, match="save_words first"):
         checkpoints.save(tmp_path / "m", shared, task="t", role="re")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_field_that_a_later_version_adds_leaves_stored_checkpoints_readable(tmp_path):
+    folder = tiny_checkpoints(tmp_path, task="digits", roles=("re",)) / "digits-re"
+    path = folder / "config.json"
+    values = json.loads(path.read_text())
+    before = values["hash"]
+    # An older version wrote no `pooling`: the same weights, hashed with the description that it knew.
+    del values["model"]["pooling"]
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes())
+    digest.update(json.dumps(values["model"], sort_keys=True).encode())
+    values["hash"] = digest.hexdigest()[:16]
+    assert values["hash"] != before
+    path.write_text(json.dumps(values))
+    assert checkpoints.load(folder).model.config.pooling == "mean"

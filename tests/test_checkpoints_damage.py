@@ -40,7 +40,8 @@ def reseal(folder: Path) -> None:
     digest = hashlib.sha256()
     for path in sorted(folder.glob("model*.safetensors")):
         digest.update(path.read_bytes())
-    edit(folder / "config.json", hash=checkpoints._hash(digest, checkpoints.read_info(folder).config))
+    stored = json.loads((folder / "config.json").read_text())["model"]
+    edit(folder / "config.json", hash=checkpoints._hash(digest, stored))
 
 
 def remove(name):
