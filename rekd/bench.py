@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import date
@@ -21,7 +22,7 @@ from urllib.parse import urlencode
 
 import psutil
 
-from rekd.checkpoints import write_json
+from rekd.files import write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
@@ -88,14 +89,11 @@ def browser(path: str | None):
 def _open(page, address: str) -> None:
     """Go to an address as soon as somebody answers there."""
     deadline = time.monotonic() + PATIENCE / 1000
-    while True:
-        try:
-            page.goto(address)
-            return
-        except Exception:  # Playwright's own error: nobody listens yet
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+    while time.monotonic() < deadline:
+        with suppress(OSError), urllib.request.urlopen(f"{address}_stcore/health", timeout=5):
+            break
+        time.sleep(0.05)
+    page.goto(address)
 
 
 def _until(page, condition: str, since: float) -> float:

@@ -11,7 +11,8 @@ import typing
 from collections.abc import Sequence
 from pathlib import Path
 
-from rekd.config import PRESETS, RECIPES, TrainConfig
+from rekd.config import PRESETS, TrainConfig
+from rekd.training.recipes import RECIPES, from_recipe
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,8 +85,6 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _train_config(arguments: argparse.Namespace) -> TrainConfig:
-    from rekd.training.setup import from_recipe
-
     names = {field.name for field in dataclasses.fields(TrainConfig)}
     values = {name: value for name, value in vars(arguments).items() if name in names}
     if arguments.recipe:
@@ -126,7 +125,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         reports[report["checkpoint"]] = report
         print("\n".join(report_lines(report)))
     if arguments.json:
-        from rekd.checkpoints import write_json
+        from rekd.files import write_json
 
         write_json(arguments.json, reports)
     return 0

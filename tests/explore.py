@@ -47,7 +47,7 @@ def house(tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def surroundings(house, tmp_path, monkeypatch):
     """No shipped models, no data, caches of one's own; what an earlier test computed is forgotten."""
-    monkeypatch.setattr(checkpoints, "shipped", lambda: tmp_path / "none")
+    monkeypatch.setattr("rekd.checkpoints.folders.shipped", lambda: tmp_path / "none")
     monkeypatch.setenv("REKD_CHECKPOINTS", str(house))
     monkeypatch.setenv("REKD_CACHE", str(tmp_path / "cache"))
     cache.clear()

@@ -15,7 +15,6 @@ from rekd.config import (
     PRECISIONS,
     PRESETS,
     RATE_FORMS,
-    RECIPES,
     TEACHER_VIEWS,
     ModelConfig,
     ReaderConfig,
@@ -115,11 +114,6 @@ def test_presets_hold_what_the_method_says():
 def test_an_unknown_preset_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="'ours'.*'default', 'paper', 'official'"):
         TrainConfig.from_preset("ours", **TASK)
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_recipes_are_configurations(name):
-    assert TrainConfig(**RECIPES[name]).task == name.split("-")[0]
 
 
 @pytest.mark.parametrize(

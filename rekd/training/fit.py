@@ -14,8 +14,9 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from rekd import checkpoints
-from rekd.checkpoints import Info, replaced_folder, write_json
+from rekd.checkpoints import Info
 from rekd.config import TrainConfig
+from rekd.files import replaced_folder, write_json
 from rekd.models import RationaleModel
 from rekd.training.card import model_card, words_card
 from rekd.training.evaluate import fit_cut, own_accuracy

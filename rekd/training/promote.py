@@ -16,6 +16,7 @@ from rekd import checkpoints
 from rekd.checkpoints import Checkpoint, Info
 from rekd.config import TrainConfig
 from rekd.data import encode, load_split
+from rekd.files import write_json
 from rekd.training.card import model_card
 from rekd.training.evaluate import honest_reference, leave_one_out_masks
 from rekd.training.fit import publish
@@ -87,7 +88,7 @@ def _report(run: Path, reference: float | None, device: str | None) -> dict[str,
             task=None, split="test", limit=None, draws=10, seed=0, out=None, rule="top-k", device=device
         )
         report = evaluate_checkpoint(str(run / "checkpoint"), options)
-        checkpoints.write_json(path, report)
+        write_json(path, report)
     if "leaks" in report:
         report["leaks"]["mask_reference"] = reference
     return report

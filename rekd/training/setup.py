@@ -11,7 +11,7 @@ from torch import nn
 
 from rekd import checkpoints
 from rekd.checkpoints import Checkpoint
-from rekd.config import PRESETS, RECIPES, ModelConfig, ReaderConfig, TrainConfig, choose
+from rekd.config import ModelConfig, ReaderConfig, TrainConfig, choose
 from rekd.data import TASKS, Encoded, TaskSpec, encode, load_split
 from rekd.models import RationaleModel, build
 from rekd.training.feed import Feed, alignment
@@ -221,14 +221,3 @@ def _pair(size: int | Sequence[int]) -> tuple[int, int]:
 
 def _towers(model: RationaleModel) -> list[nn.Module]:
     return [tower for tower in (model.generator, model.predictor) if tower is not None]
-
-
-def from_recipe(name: str, **values: Any) -> TrainConfig:
-    """A named recipe's configuration, with `values` over it.
-
-    Raises:
-        ValueError: no such recipe, with those that exist.
-    """
-    choose("recipe", name, tuple(RECIPES))
-    chosen = {**RECIPES[name], **values}
-    return TrainConfig(**{**PRESETS[chosen.get("preset", "default")], **chosen})

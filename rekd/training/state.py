@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from rekd.checkpoints import replaced_folder, write_json
+from rekd.files import replaced_folder, write_json
 
 
 @dataclass

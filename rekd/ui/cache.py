@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # By name, so that nothing is imported for it. The id counts beside the content: sampled masks draw their noise from it.
 _KEYS = {
-    "rekd.checkpoints.Info": lambda info: (info.name, info.hash, str(info.folder)),
+    "rekd.checkpoints.folders.Info": lambda info: (info.name, info.hash, str(info.folder)),
     "rekd.types.Example": lambda example: (example.id, example.key, example.label),
     "rekd.types.Explanation": lambda item: (item.method, item.model, item.units.places, item.mask, item.scores),
 }

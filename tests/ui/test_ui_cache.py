@@ -16,7 +16,7 @@ LOVELY = Example("own/text", text="a lovely film, warm and funny and never dull"
 
 @pytest.fixture(autouse=True)
 def house(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "shipped", lambda: tmp_path / "none")
+    monkeypatch.setattr("rekd.checkpoints.folders.shipped", lambda: tmp_path / "none")
     monkeypatch.setenv("REKD_CHECKPOINTS", str(tiny_checkpoints(tmp_path / "house", roles=("re", "cls"))))
     cache.clear()
     yield tmp_path

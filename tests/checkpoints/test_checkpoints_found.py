@@ -6,29 +6,14 @@ import fnmatch
 import json
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
-from helpers import same, tiny_checkpoints
+from helpers import same
 
 from rekd import checkpoints
 from rekd.checkpoints import CheckpointError
 from rekd.types import Example
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory) -> Path:
-    """Pristine checkpoints imdb-re and imdb-cls beside their word table, and digits-re; tests change copies."""
-    root = tmp_path_factory.mktemp("shelf")
-    tiny_checkpoints(root, roles=("re", "cls"), metrics={"accuracy": 0.5})
-    return tiny_checkpoints(root, task="digits", roles=("re",))
-
-
-@pytest.fixture
-def own(shelf, tmp_path) -> Path:
-    """A copy of that shelf for one test."""
-    return Path(shutil.copytree(shelf, tmp_path / "shelf"))
 
 
 def test_available_lists_what_can_be_read_and_problems_the_rest(own):

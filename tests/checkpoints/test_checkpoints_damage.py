@@ -9,26 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import text_config, tiny_checkpoints, tiny_tokenizer
+from helpers import text_config, tiny_tokenizer
 from safetensors.torch import load_file, save_file
 
 from rekd import checkpoints
 from rekd.checkpoints import CheckpointError
+from rekd.checkpoints.folders import seal
 from rekd.models import build
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory) -> Path:
-    """Pristine checkpoints imdb-re and imdb-cls beside their word table, and digits-re; tests change copies."""
-    root = tmp_path_factory.mktemp("shelf")
-    tiny_checkpoints(root, roles=("re", "cls"), metrics={"accuracy": 0.5})
-    return tiny_checkpoints(root, task="digits", roles=("re",))
-
-
-@pytest.fixture
-def own(shelf, tmp_path) -> Path:
-    """A copy of that shelf for one test."""
-    return Path(shutil.copytree(shelf, tmp_path / "shelf"))
 
 
 def edit(path: Path, **changes) -> None:
@@ -41,7 +28,7 @@ def reseal(folder: Path) -> None:
     for path in sorted(folder.glob("model*.safetensors")):
         digest.update(path.read_bytes())
     stored = json.loads((folder / "config.json").read_text())["model"]
-    edit(folder / "config.json", hash=checkpoints._hash(digest, stored))
+    edit(folder / "config.json", hash=seal(digest, stored))
 
 
 def remove(name):

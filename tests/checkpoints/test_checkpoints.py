@@ -16,7 +16,7 @@ from helpers import image_config, same, text_config, tiny_checkpoints, tiny_toke
 from safetensors.torch import load_file
 
 from rekd import checkpoints, masks
-from rekd.checkpoints import CheckpointError
+from rekd.checkpoints import CheckpointError, writing
 from rekd.models import build
 from rekd.models.text import WordTable
 from rekd.types import Example
@@ -26,20 +26,6 @@ TOKENIZER = tiny_tokenizer()
 TEXTS = [
     Example(f"t/{i}", text) for i, text in enumerate(("a great film, not dull at all", "worst plot and slow acting"))
 ]
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory) -> Path:
-    """Pristine checkpoints imdb-re and imdb-cls beside their word table, and digits-re; tests change copies."""
-    root = tmp_path_factory.mktemp("shelf")
-    tiny_checkpoints(root, roles=("re", "cls"), metrics={"accuracy": 0.5})
-    return tiny_checkpoints(root, task="digits", roles=("re",))
-
-
-@pytest.fixture
-def own(shelf, tmp_path) -> Path:
-    """A copy of that shelf for one test."""
-    return Path(shutil.copytree(shelf, tmp_path / "shelf"))
 
 
 def read(reader, seed: int = 0):
@@ -153,7 +139,7 @@ def test_a_load_on_another_device_leaves_the_first_where_it_is(own):
 def test_large_models_are_cut_into_shards_that_load_as_one(tmp_path, monkeypatch):
     model = build(image_config())
     whole = checkpoints.save(tmp_path / "whole", model, task="t", role="re")
-    monkeypatch.setattr(checkpoints, "SHARD_SIZE", "6KB")
+    monkeypatch.setattr(writing, "SHARD_SIZE", "6KB")
     checkpoints.save(tmp_path / "cut", model, task="t", role="re")
     shards = sorted(path.name for path in (tmp_path / "cut").glob("*.safetensors"))
     assert len(shards) > 3 and shards[0] == f"model-00001-of-{len(shards):05}.safetensors"
@@ -205,7 +191,7 @@ def test_an_interrupted_save_leaves_the_old_folder(own, monkeypatch, moment):
         monkeypatch.setattr(os, "replace", interrupted_once)
 
     if moment == "weights":
-        monkeypatch.setattr(checkpoints, "write_json", lambda *_: interrupted("", own / "digits-re"))
+        monkeypatch.setattr(writing, "write_json", lambda *_: interrupted("", own / "digits-re"))
     else:
         monkeypatch.setattr(os, "replace", interrupted_once)
     with pytest.raises(KeyboardInterrupt):

@@ -1,0 +1,29 @@
+"""Recipes are whole configurations, and what a person gives goes over them."""
+
+from __future__ import annotations
+
+import pytest
+
+from rekd.config import TrainConfig
+from rekd.training.recipes import RECIPES, from_recipe
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_are_configurations(name):
+    assert TrainConfig(**RECIPES[name]).task == name.split("-")[0]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_a_recipe_begins_from_or_learns_from_is_a_recipe_too(name):
+    config = from_recipe(name)
+    assert {config.start, config.teacher} - {""} <= set(RECIPES)
+
+
+def test_values_go_over_the_recipe_and_the_preset_below_it():
+    config = from_recipe("digits-re", preset="paper", seed=7)
+    assert (config.seed, config.rate_form, config.steps) == (7, "example", RECIPES["digits-re"]["steps"])
+
+
+def test_an_unknown_recipe_is_named_with_those_that_exist():
+    with pytest.raises(ValueError, match="recipe is 'soup'; it must be one of 'imdb-teacher'"):
+        from_recipe("soup")
