@@ -121,7 +121,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     reports = {}
     for source in arguments.checkpoint:
-        report = evaluate_checkpoint(source, arguments)
+        names = ("task", "split", "limit", "draws", "seed", "device", "out", "rule")
+        report = evaluate_checkpoint(source, **{name: getattr(arguments, name) for name in names})
         reports[report["checkpoint"]] = report
         print("\n".join(report_lines(report)))
     if arguments.json:
@@ -144,9 +145,11 @@ def _add_explain(commands) -> None:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    from rekd.explanations.terminal import explain_lines
+    from rekd.explanations.terminal import example_of, explain_lines, models_of
 
-    for lines in explain_lines(arguments):
+    example = example_of(arguments.text, arguments.image)
+    models = arguments.model or models_of(arguments.task)
+    for lines in explain_lines(example, models, rule=arguments.rule, seed=arguments.seed):
         print(lines)
     return 0
 
@@ -167,9 +170,20 @@ def _add_promote(commands) -> None:
 
 
 def _promote(arguments: argparse.Namespace) -> int:
-    from rekd.training.promote import promote_command
+    from rekd.checkpoints import shipped
+    from rekd.training.promote import headline, promote
 
-    return promote_command(arguments)
+    info = promote(
+        arguments.runs,
+        (arguments.to or shipped()) / arguments.name,
+        arguments.role,
+        reference=arguments.reference,
+        judge=arguments.judge,
+        notes=arguments.note,
+        device=arguments.device,
+    )
+    print(f"{info.folder}: {info.bytes / 1e6:.1f} MB, accuracy {headline(info.metrics):.3f}")
+    return 0
 
 
 def _add_bench(commands) -> None:

@@ -12,11 +12,26 @@ from pathlib import Path
 from typing import Any
 
 
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write JSON in place of what was there."""
+@contextmanager
+def replaced_file(path: Path) -> Iterator[Path]:
+    """A temporary file's path that takes the place of `path` when the block ends without an error."""
     temp = path.with_name(f".{path.name}.{os.getpid()}")
-    temp.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temp, path)
+    try:
+        yield temp
+        os.replace(temp, path)
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text in place of what was there."""
+    with replaced_file(path) as temp:
+        temp.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write an object as JSON in place of what was there."""
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
 @contextmanager

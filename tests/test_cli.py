@@ -116,6 +116,6 @@ def test_an_image_that_is_none_is_refused(run, tmp_path, capsys):
     path = tmp_path / "image.png"
     path.write_text("not an image")
     assert main(["explain", "--model", str(run / "checkpoint"), "--image", str(path)]) == 2
-    assert "is no readable image" in capsys.readouterr().err
+    assert "is no picture that can be read" in capsys.readouterr().err
     assert main(["explain", "--model", str(run / "checkpoint"), "--text", "hi"]) == 2
     assert "give it --image instead" in capsys.readouterr().err

@@ -3,73 +3,68 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from rekd import checkpoints
 from rekd.checkpoints import Checkpoint, CheckpointError
 from rekd.explanations.rationale import explain
+from rekd.pictures import PictureError, open_image
 from rekd.types import Example, Explanation
 from rekd.units import Reading
 
 BOLD, FAINT, PLAIN = "\x1b[1;4m", "\x1b[2m", "\x1b[0m"
 
 
-def explain_lines(options: Namespace) -> Iterator[str]:
-    """One block of text a model.
+def explain_lines(example: Example, models: Sequence[str], *, rule: str = "calibrated", seed: int = 0) -> Iterator[str]:
+    """One block of text a model, as each is computed.
 
     Args:
-        options: task, model, text, image, rule, seed, as the command line gives them.
+        models: names, folders or Hub ids of checkpoints. rule, seed: see `rationale`.
 
     Raises:
         CheckpointError: no such model. ValueError: a text for a model of images, or the other way round.
     """
-    example = (
-        Example("own", text=options.text)
-        if options.text is not None
-        else Example("own", image=open_image(options.image))
-    )
-    for source in options.model or _of_task(options.task):
+    for source in models:
         checkpoint = checkpoints.load(source)
         wanted = checkpoint.info.config.reader.modality
         if wanted != example.modality:
             raise ValueError(f"{checkpoint.info.name} reads {wanted}s; give it --{wanted} instead")
         reading = checkpoint.reader.read([example])
-        result = explain(checkpoint.info.name, checkpoint.model, reading, rule=options.rule, seed=options.seed)
+        result = explain(checkpoint.info.name, checkpoint.model, reading, rule=rule, seed=seed)
         yield "\n".join(_block(checkpoint, example, reading, result))
 
 
-def _of_task(task: str | None) -> list[str]:
-    found = [
-        info for info in checkpoints.available() if info.task == task and info.role in ("teacher", "cls", "re", "rekd")
-    ]
+def models_of(task: str | None) -> list[str]:
+    """The folders of a task's models in the order of Explore's cards.
+
+    Raises:
+        CheckpointError: there are none, with the tasks that have some.
+    """
+    shown = ("teacher", "cls", "re", "rekd")
+    found = [info for info in checkpoints.available() if info.task == task and info.role in shown]
     if not found:
         tasks = sorted({info.task for info in checkpoints.available()})
         raise CheckpointError(
             f"there is no model of task {task!r} here; name one with --model, or a task that has some: "
             f"{', '.join(tasks) or 'none'}"
         )
-    return [str(info.folder) for info in sorted(found, key=lambda info: checkpoints.ROLES.index(info.role))]
+    return [str(info.folder) for info in sorted(found, key=lambda info: shown.index(info.role))]
 
 
-def open_image(path: Path) -> np.ndarray:
-    """An image file as RGB (H, W, 3) uint8, turned as its EXIF data says.
+def example_of(text: str | None, image: Path | None) -> Example:
+    """A person's own text or image file as an example.
 
     Raises:
-        ValueError: the file is no readable image.
+        PictureError: the file is no readable image.
     """
-    from PIL import Image, ImageOps
-
+    if text is not None:
+        return Example("own", text=text)
     try:
-        with Image.open(path) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        data = image.read_bytes()
     except FileNotFoundError:
-        raise ValueError(f"there is no file {path}") from None
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} is no readable image ({error}); try a PNG or JPEG file") from error
+        raise PictureError(f"there is no file {image}") from None
+    return Example("own", image=open_image(data, str(image)).pixels)
 
 
 def _block(checkpoint: Checkpoint, example: Example, reading: Reading, result: Explanation) -> list[str]:

@@ -16,7 +16,7 @@ from accelerate.utils import set_seed
 from rekd import checkpoints
 from rekd.checkpoints import Info
 from rekd.config import TrainConfig
-from rekd.files import replaced_folder, write_json
+from rekd.files import replaced_folder, write_json, write_text
 from rekd.models import RationaleModel
 from rekd.training.card import model_card, words_card
 from rekd.training.evaluate import fit_cut, own_accuracy
@@ -136,8 +136,8 @@ def export(folder: Path, setup: Setup, training: dict[str, Any]) -> Info:
         stored = checkpoints.load(folder, str(_device(model))).model
         stored.config = replace(stored.config, cut=fit_cut(stored, setup.dev))
         info = checkpoints.save(folder, stored, **fixed)
-    card = model_card(info, {})
-    return publish(folder, folder, info.role, {}, card)
+    write_text(folder / "README.md", model_card(info, {}))
+    return info
 
 
 def publish(source: Path, target: Path, role: str, metrics: dict[str, Any], card: str) -> Info:

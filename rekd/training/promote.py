@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from argparse import Namespace
+import shutil
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +31,18 @@ REFERENCE_ROWS = 2000
 def promote(
     runs: Sequence[Path],
     target: Path,
-    role: str,
+    role: str | None = None,
     *,
     reference: float | None = None,
+    judge: str | None = None,
     notes: Sequence[str] = (),
     device: str | None = None,
 ) -> Info:
     """Publish the median of several runs by test accuracy (`headline`) at `target`.
 
     Args:
-        runs: run folders that differ in their seed. reference: mask-only accuracy of honest masks (`mask_reference`).
+        runs: run folders that differ in their seed. role: None takes the kind of the runs.
+        reference: mask-only accuracy of honest masks. judge: the CLS checkpoint to measure it with, where it is None.
 
     Returns:
         the published checkpoint's information; its metrics.json holds all seeds.
@@ -48,27 +50,26 @@ def promote(
     Raises:
         ValueError: runs that differ in more than the seed.
     """
+    infos = [checkpoints.read_info(run / "checkpoint") for run in runs]
+    _same_but_for_seed(infos)
+    if judge and reference is None:
+        reference = mask_reference(infos[0].task, checkpoints.load(judge, device or best_device()))
     reports = [_report(run, reference, device) for run in runs]
-    settings = [checkpoints.read_info(run / "checkpoint").training for run in runs]
-    _same_but_for_seed(runs, settings)
     scores = [headline(report) for report in reports]
     chosen = int(np.argsort(scores, kind="stable")[(len(runs) - 1) // 2])
     seeds = [
         {
-            "seed": setting["seed"],
+            "seed": info.training["seed"],
             "accuracy": score,
             "swap": report.get("leaks", {}).get("swap"),
-            "shipped": n == chosen,
+            "shipped": number == chosen,
         }
-        for n, (setting, score, report) in enumerate(zip(settings, scores, reports, strict=True))
+        for number, (info, score, report) in enumerate(zip(infos, scores, reports, strict=True))
     ]
-    reports[chosen]["checkpoint"] = target.name
-    metrics = {**reports[chosen], "seeds": seeds, "mask_reference": reference}
-    source = runs[chosen] / "checkpoint"
-    _bring_words(source, target)
-    publish(source, target, role, metrics, "")
-    info = checkpoints.read_info(target)
-    return publish(target, target, role, metrics, model_card(info, metrics, notes))
+    metrics = {**reports[chosen], "checkpoint": target.name, "seeds": seeds, "mask_reference": reference}
+    info = replace(infos[chosen], name=target.name, role=role or infos[chosen].role)
+    _bring_words(infos[chosen], target)
+    return publish(infos[chosen].folder, target, info.role, metrics, model_card(info, metrics, notes))
 
 
 def headline(report: dict[str, Any]) -> float:
@@ -84,35 +85,31 @@ def _report(run: Path, reference: float | None, device: str | None) -> dict[str,
     if path.is_file():
         report = json.loads(path.read_text(encoding="utf-8"))
     else:
-        options = Namespace(
-            task=None, split="test", limit=None, draws=10, seed=0, out=None, rule="top-k", device=device
-        )
-        report = evaluate_checkpoint(str(run / "checkpoint"), options)
+        report = evaluate_checkpoint(str(run / "checkpoint"), device=device)
         write_json(path, report)
     if "leaks" in report:
         report["leaks"]["mask_reference"] = reference
     return report
 
 
-def _same_but_for_seed(runs: Sequence[Path], settings: Sequence[dict[str, Any]]) -> None:
+def _same_but_for_seed(infos: Sequence[Info]) -> None:
     free = {"seed", "best_step", "steps_done"}
     defaults = {field.name: field.default for field in fields(TrainConfig)}  # a run may be older than a field
-    first, *others = ({**defaults, **setting} for setting in settings)
-    for run, setting in zip(runs[1:], others, strict=True):
-        differing = sorted(k for k in setting if k not in free and setting[k] != first.get(k))
+    first, *others = ({**defaults, **info.training} for info in infos)
+    for info, setting in zip(infos[1:], others, strict=True):
+        differing = sorted(key for key in setting if key not in free and setting[key] != first.get(key))
         if differing:
             raise ValueError(
-                f"{run} differs from {runs[0]} in {', '.join(differing)}; a median is taken over seeds alone"
+                f"{info.name} differs from {infos[0].name} in {', '.join(differing)}; "
+                "a median is taken over seeds alone"
             )
 
 
-def _bring_words(source: Path, target: Path) -> None:
+def _bring_words(info: Info, target: Path) -> None:
     """Copy the shared word table beside the target unless it is there."""
-    import shutil
-
-    name = checkpoints.read_info(source).config.words
+    name = info.config.words
     if name and not (target.parent / name / "words.safetensors").is_file():
-        shutil.copytree(checkpoints.words_folder(source, name), target.parent / name)
+        shutil.copytree(checkpoints.words_folder(info.folder, name), target.parent / name)
 
 
 def mask_reference(task: str, judge: Checkpoint | None = None, rows: int = REFERENCE_ROWS) -> float:
@@ -145,16 +142,3 @@ def _some(split: Split, rows: int) -> Split:
 
 def _planted(split: Split, judge: Checkpoint) -> torch.Tensor:
     return torch.tensor([mark(judge.reader.units, split[row].evidence) for row in range(len(split))])
-
-
-def promote_command(arguments: Namespace) -> int:
-    """`python -m rekd promote`."""
-    info = checkpoints.read_info(arguments.runs[0] / "checkpoint")
-    device, reference = arguments.device or best_device(), arguments.reference
-    if arguments.judge and reference is None:
-        reference = mask_reference(info.task, checkpoints.load(arguments.judge, device))
-    target = (arguments.to or checkpoints.shipped()) / arguments.name
-    role = arguments.role or info.role
-    published = promote(arguments.runs, target, role, reference=reference, notes=arguments.note, device=device)
-    print(f"{published.folder}: {published.bytes / 1e6:.1f} MB, accuracy {headline(published.metrics):.3f}")
-    return 0

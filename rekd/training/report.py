@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from rekd import checkpoints, masks
 from rekd.checkpoints import Checkpoint
 from rekd.config import choose
 from rekd.data import TASKS, Encoded, encode, load_split
-from rekd.training.evaluate import evaluate, label_logits, select_split, selection_logits
+from rekd.files import replaced_file
+from rekd.training.evaluate import DRAWS, evaluate, label_logits, select_split, selection_logits
 from rekd.types import MASK_RULES
 
 
@@ -25,28 +25,39 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def evaluate_checkpoint(source: str, options: Namespace) -> dict[str, Any]:
-    """Load a checkpoint and measure it.
+def evaluate_checkpoint(
+    source: str,
+    *,
+    task: str | None = None,
+    split: str = "test",
+    limit: int | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    device: str | None = None,
+    out: Path | None = None,
+    rule: str = "top-k",
+) -> dict[str, Any]:
+    """Load a checkpoint and measure it on a split.
 
     Args:
-        options: task, split, limit, draws, seed, out, rule, device, as the command line gives them.
+        task: the data set; None takes the checkpoint's own. limit: examples of a seeded choice; None takes all.
+        out: a Parquet file for one row an example, its mask under `rule`. Others: see `evaluate`.
 
     Raises:
         ValueError: the task's labels are not the checkpoint's. CheckpointError, DataMissing: as they say.
     """
-    choose("--rule", options.rule, MASK_RULES)
+    choose("--rule", rule, MASK_RULES)
     torch.backends.cudnn.allow_tf32 = False  # convolutions as exact as on a CPU, so that both print the same digits
-    device = options.device or best_device()
+    device = device or best_device()
     checkpoint = checkpoints.load(source, device)
-    task = options.task or checkpoint.info.task
+    info, task = checkpoint.info, task or checkpoint.info.task
     check_labels(checkpoint, task)
-    dev, test = (_encoded(checkpoint, task, split, options.limit, device) for split in ("dev", options.split))
-    reference = checkpoint.info.metrics.get("mask_reference")
-    measured = evaluate(checkpoint.model, dev, test, draws=options.draws, reference=reference, seed=options.seed)
-    if options.out:
-        write_rows(options.out, checkpoint, test, options.rule, options.seed)
-    info = checkpoint.info
-    head = {"checkpoint": info.name, "hash": info.hash, "kind": info.config.kind, "task": task, "split": options.split}
+    dev, test = (_encoded(checkpoint, task, name, limit, device) for name in ("dev", split))
+    reference = info.metrics.get("mask_reference")
+    measured = evaluate(checkpoint.model, dev, test, draws=draws, reference=reference, seed=seed)
+    if out:
+        write_rows(out, checkpoint, test, rule, seed)
+    head = {"checkpoint": info.name, "hash": info.hash, "kind": info.config.kind, "task": task, "split": split}
     return {**head, **measured}
 
 
@@ -109,8 +120,6 @@ def _leak_lines(report: dict[str, Any]) -> list[str]:
 
 def write_rows(path: Path, checkpoint: Checkpoint, data: Encoded, rule: str, seed: int) -> None:
     """One Parquet row an example: id, label, predicted class, confidence, count, mask bits under `rule`, atomically."""
-    import os
-
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -131,9 +140,8 @@ def write_rows(path: Path, checkpoint: Checkpoint, data: Encoded, rule: str, see
     ).replace_schema_metadata(
         {"checkpoint": checkpoint.info.name, "hash": checkpoint.info.hash, "rule": rule, "seed": str(seed)}
     )
-    temp = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(table, temp)
-    os.replace(temp, path)
+    with replaced_file(path) as temp:
+        pq.write_table(table, temp)
 
 
 def _row_masks(checkpoint: Checkpoint, data: Encoded, rule: str, seed: int) -> Tensor | None:

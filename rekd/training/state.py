@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from rekd.files import replaced_folder, write_json
+from rekd.files import replaced_folder, write_json, write_text
 
 
 @dataclass
@@ -49,9 +48,7 @@ def save_state(
         tensors, groups = flatten_optimizer(optimizer)
         save_file(tensors, temp / "optimizer.safetensors")
         write_json(temp / "progress.json", {"progress": asdict(progress), "groups": groups})
-    pointer = root / ".latest.new"
-    pointer.write_text(name, encoding="utf-8")
-    os.replace(pointer, root / "latest")
+    write_text(root / "latest", name)
     for old in sorted(path for path in root.iterdir() if path.is_dir() and path.name.isdecimal())[:-keep]:
         shutil.rmtree(old)
 
@@ -95,9 +92,7 @@ def cut_metrics(path: Path, step: int) -> None:
             continue
         if values["step"] <= step:
             kept.append(line)
-    temp = path.with_name(".metrics.new")
-    temp.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-    os.replace(temp, path)
+    write_text(path, "".join(line + "\n" for line in kept))
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rekd.ui import cache, jumps, keep, state, uploads
+from rekd import pictures
+from rekd.ui import cache, jumps, keep, state
 from rekd.ui.components import plain
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def _own_image(desk: Desk) -> Subject | None:
         "Your picture: PNG, JPEG, WebP, GIF, BMP or TIFF",
         key="w_file",
         on_change=_take_file,
-        max_upload_size=uploads.MEGABYTES,
+        max_upload_size=pictures.MEGABYTES,
     )
     if fault := st.session_state.get("file_fault", ""):
         st.error(plain(fault), icon=":material/broken_image:")
@@ -226,9 +227,9 @@ def _take_file() -> None:
     if file is None:
         return
     try:
-        opened = uploads.open_image(file.getvalue(), file.name)
+        opened = pictures.open_image(file.getvalue(), file.name)
         name = keep.keep_image(opened.pixels)
-    except (uploads.UploadError, OSError) as error:
+    except (pictures.PictureError, OSError) as error:
         st.session_state["file_fault"] = f"{error}{' The picture before it stays.' * bool(state.shown().upload)}"
         return
     st.session_state["file_notes"] = {name: opened.notes}

@@ -1,4 +1,4 @@
-"""Image files of any kind as RGB arrays, or a sentence that says why not. Knows no Streamlit."""
+"""Image files of any kind as RGB arrays, or a sentence that says why not."""
 
 from __future__ import annotations
 
@@ -20,58 +20,58 @@ SIDE = 1024
 """Longest side kept, in pixels: far above any model's input, small enough to keep and to hash."""
 
 
-class UploadError(ValueError):
+class PictureError(ValueError):
     """A file that can't be shown as a picture; the message is a sentence for the person who chose it."""
 
 
 @dataclass(frozen=True, eq=False)
-class Upload:
+class Picture:
     """pixels: (H, W, 3) uint8, upright, at most SIDE on the longer side. notes: what was changed on the way."""
 
     pixels: np.ndarray
     notes: tuple[str, ...] = ()
 
 
-def open_image(data: bytes, name: str = "The file") -> Upload:
+def open_image(data: bytes, name: str = "The file") -> Picture:
     """Decode an image file: first frame, turned as its camera says, transparency on white, 8 bits a channel.
 
     Raises:
-        UploadError: no image, an unknown format, damaged, cut short, or too large.
+        PictureError: no image, an unknown format, damaged, cut short, or too large.
     """
     if not data:
-        raise UploadError(f"{name} is empty. Choose a PNG, JPEG, WebP, GIF, BMP or TIFF picture.")
+        raise PictureError(f"{name} is empty. Choose a PNG, JPEG, WebP, GIF, BMP or TIFF picture.")
     if len(data) > MEGABYTES * 2**20:
-        raise UploadError(
+        raise PictureError(
             f"{name} has {len(data) / 2**20:.0f} MB; up to {MEGABYTES} MB are read. Save it smaller first."
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata and sizes; sizes are checked below
         try:
             return _decode(data, name)
-        except UploadError:
+        except PictureError:
             raise
         except Exception as error:  # decoders raise many kinds on damaged files, and none may reach the page
-            raise UploadError(f"{name} is damaged or cut short ({_reason(error)}). Save or copy it again.") from error
+            raise PictureError(f"{name} is damaged or cut short ({_reason(error)}). Save or copy it again.") from error
 
 
 def _reason(error: Exception) -> str:
     return str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
 
 
-def _decode(data: bytes, name: str) -> Upload:
+def _decode(data: bytes, name: str) -> Picture:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
-        raise UploadError(
+        raise PictureError(
             f"{name} is no picture that can be read here. Choose PNG, JPEG, WebP, GIF, BMP or TIFF."
         ) from None
     except Image.DecompressionBombError:
-        raise UploadError(f"{name} is far too large to open. Save it with at most {MEGAPIXELS} megapixels.") from None
+        raise PictureError(f"{name} is far too large to open. Save it with at most {MEGAPIXELS} megapixels.") from None
     width, height = image.size
     if width * height > MEGAPIXELS * 1_000_000:
-        raise UploadError(
+        raise PictureError(
             f"{name} has {width:,} x {height:,} pixels; up to {MEGAPIXELS} megapixels are read. Save it smaller first."
         )
     notes = []
@@ -87,7 +87,7 @@ def _decode(data: bytes, name: str) -> Upload:
         notes.append(f"Read at {SIDE} pixels on the longer side, from {max(width, height):,}.")
         scale = SIDE / max(rgb.size)
         rgb = rgb.resize([max(1, round(side * scale)) for side in rgb.size], Image.Resampling.LANCZOS)
-    return Upload(np.array(rgb, np.uint8), tuple(notes))
+    return Picture(np.array(rgb, np.uint8), tuple(notes))
 
 
 def _to_rgb(image: Image, notes: list[str]) -> Image:

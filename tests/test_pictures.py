@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rekd.ui import uploads
-from rekd.ui.uploads import UploadError, open_image
+from rekd import pictures
+from rekd.pictures import PictureError, open_image
 
 RED, BLUE = (220, 30, 20), (10, 40, 200)
 
@@ -136,20 +136,20 @@ def bomb(side: int) -> bytes:
 
 @pytest.mark.parametrize("side", [8_000, 50_000])
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(side):
-    with pytest.raises(UploadError, match="megapixels"):
+    with pytest.raises(PictureError, match="megapixels"):
         open_image(bomb(side), "bomb.png")
 
 
 def test_too_many_bytes_are_refused(monkeypatch):
-    monkeypatch.setattr(uploads, "MEGABYTES", 0)
-    with pytest.raises(UploadError, match="MB are read"):
+    monkeypatch.setattr(pictures, "MEGABYTES", 0)
+    with pytest.raises(PictureError, match="MB are read"):
         open_image(saved(halves()), "photo.png")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
 def test_a_file_cut_short_is_a_sentence(kind):
     data = saved(Image.effect_noise((64, 64), 90).convert("RGB"), kind)
-    with pytest.raises(UploadError, match=r"^holiday\.png (is damaged|is no picture)"):
+    with pytest.raises(PictureError, match=r"^holiday\.png (is damaged|is no picture)"):
         open_image(data[: len(data) // 2], "holiday.png")
 
 
@@ -157,5 +157,5 @@ def test_a_file_cut_short_is_a_sentence(kind):
     "data", [b"", b"hello", b"%PDF-1.7", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"<svg/>", b"\x89PNG\r\n\x1a\n"]
 )
 def test_what_is_no_picture_is_a_sentence_with_its_name(data):
-    with pytest.raises(UploadError, match=r"^notes\.txt .+\.$"):
+    with pytest.raises(PictureError, match=r"^notes\.txt .+\.$"):
         open_image(data, "notes.txt")
