@@ -1,4 +1,4 @@
-"""The page Explore in a test: tiny models around it, and what it shows as plain values."""
+"""The page Explore in a test: opened by an address, worked like a person does, and what it shows as plain values."""
 
 from __future__ import annotations
 
@@ -7,15 +7,8 @@ import io
 import re
 from pathlib import Path
 
-import pytest
-from helpers import image_config, tiny_checkpoints
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-
-from rekd import checkpoints
-from rekd.data import TASKS
-from rekd.models import build
-from rekd.ui import cache
 
 APP = str(Path(__file__).parents[1] / "app.py")
 LEAKS = {
@@ -31,28 +24,6 @@ LEAKS = {
     "honest": True,
 }
 REVIEW = "The story is slow at first, but the end is warm, funny and never dull: a lovely film."
-
-
-@pytest.fixture(scope="session")
-def house(tmp_path_factory) -> Path:
-    """Tiny models of imdb and digits, and of cifar10, whose data are not at hand."""
-    root = tmp_path_factory.mktemp("house")
-    tiny_checkpoints(root, task="imdb", metrics={"examples": 100, "leaks": LEAKS})
-    tiny_checkpoints(root, task="digits")
-    config = image_config(kind="cls", classes=TASKS["cifar10"].classes)
-    checkpoints.save(root / "cifar10-cls", build(config), task="cifar10", role="cls")
-    return root
-
-
-@pytest.fixture(autouse=True)
-def surroundings(house, tmp_path, monkeypatch):
-    """No shipped models, no data, caches of one's own; what an earlier test computed is forgotten."""
-    monkeypatch.setattr("rekd.checkpoints.folders.shipped", lambda: tmp_path / "none")
-    monkeypatch.setenv("REKD_CHECKPOINTS", str(house))
-    monkeypatch.setenv("REKD_CACHE", str(tmp_path / "cache"))
-    cache.clear()
-    yield
-    cache.clear()
 
 
 def opened(**address: str) -> AppTest:

@@ -1,4 +1,4 @@
-"""Tiny random models, their tokenizer and one way to compare numbers; shared by all tests, nothing is downloaded."""
+"""Tiny random models, their tokenizer, wild texts and one way to compare numbers; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
@@ -24,6 +25,10 @@ the this to warm was weak well with world worst un ##believ ##able ##ing ##ed ##
 """
 CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 MARKS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+# Every script and plane, and often what is hard to cut: joiners, voicing marks, lone surrogates, nothing but space.
+MIXED_TEXT = st.text(
+    st.one_of(st.characters(), st.sampled_from("ab 中か\u3099\u0301\u200d\ufe0f'-.\n👩\x00é\ud800ع")), max_size=40
+)
 
 TEXT_ARCHS: dict[str, dict[str, Any]] = {
     "bert": {},

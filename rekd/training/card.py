@@ -151,7 +151,7 @@ def _rule_row(rule: str, values: Mapping[str, Any]) -> str:
 
 
 def _leak_sentences(leaks: Mapping[str, Any]) -> list[str]:
-    from rekd.measures.leakage import LeakReport
+    from rekd.measures.verdict import LeakReport
 
     report = LeakReport.from_dict({key: value for key, value in leaks.items() if key != "honest"})
     verdict = "Within the bound that decides." if report.honest else "**Outside the bound that decides.**"

@@ -104,7 +104,7 @@ def report_lines(report: dict[str, Any]) -> list[str]:
 def _leak_lines(report: dict[str, Any]) -> list[str]:
     if "leaks" not in report:
         return []
-    from rekd.measures.leakage import LeakReport
+    from rekd.measures.verdict import LeakReport
 
     leaks = LeakReport.from_dict({key: value for key, value in report["leaks"].items() if key != "honest"})
     classes = zip(leaks.classes, leaks.rates, leaks.empty, strict=True)

@@ -97,7 +97,7 @@ def leaks(metrics: Mapping[str, Any]):
     stored = metrics.get("leaks")
     if not isinstance(stored, Mapping):
         return None
-    from rekd.measures.leakage import LeakReport
+    from rekd.measures.verdict import LeakReport
 
     try:
         return LeakReport.from_dict({key: value for key, value in stored.items() if key != "honest"})

@@ -1,3 +1,5 @@
+"""Agreement and plausibility, which share their counts and their shuffles: by hand, by scikit-learn, by chance."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -7,17 +9,8 @@ import torch.nn.functional as F
 from helpers import same
 from sklearn.metrics import average_precision_score, cohen_kappa_score, f1_score, jaccard_score
 
-from rekd.measures.agreement import (
-    agreement,
-    average_precision,
-    average_precision_chance,
-    f1,
-    gate_kl,
-    gate_kl_chance,
-    iou,
-    kappa,
-    plausibility,
-)
+from rekd.measures.agreement import agreement, f1, gate_kl, gate_kl_chance, iou, kappa
+from rekd.measures.plausibility import average_precision, average_precision_chance, plausibility
 
 
 def bits(text: str) -> torch.Tensor:

@@ -9,7 +9,7 @@ import pytest
 from helpers import image_config, text_config
 
 from rekd.checkpoints import Info
-from rekd.measures.leakage import LeakReport
+from rekd.measures.verdict import LeakReport
 from rekd.ui import details
 
 REPORT = LeakReport("calibrated", ("neg", "pos"), 100, 0.52, 0.6, 0.01, (0.1, 0.2), (0.0, 0.3), 0.55)

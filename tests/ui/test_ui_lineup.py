@@ -41,8 +41,8 @@ def info(name: str, role: str = "", task: str = "", **config) -> Info:
 HOUSE = [info(f"{task}-{role}") for task in ("imdb", "digits") for role in ROLES]
 
 
-def resolve(view: View = View(), infos=HOUSE, here=("reviews", "digits")):  # noqa: B008
-    return lineup.resolve(view, infos, SPECS, lambda name: name in here)
+def resolve(view: View | None = None, infos=HOUSE, here=("reviews", "digits")):
+    return lineup.resolve(view or View(), infos, SPECS, lambda name: name in here)
 
 
 def test_the_first_view_lacks_nothing_and_says_nothing():
@@ -84,7 +84,9 @@ def test_an_unknown_task_shows_another_and_keeps_what_was_typed():
     ("slot", "name", "word"),
     [
         ("re", "gone", "REKD_CHECKPOINTS"),
+        ("teacher", "gone", "not here"),
         ("re", "digits-re", "labels"),
+        ("rekd", "digits-rekd", "can't stand"),
         ("re", "imdb-cls", "kind"),
         ("cls", "imdb-re", "kind"),
     ],
@@ -129,7 +131,8 @@ def test_an_exhibit_is_offered_last_and_never_chosen_by_itself():
 def test_judges_begin_with_the_whole_input_model():
     found = lineup.judges(HOUSE, HOUSE[0], "imdb")
     assert [i.name for i in found[:2]] == ["imdb-cls", "imdb-random"] and len(found) == 5
-    assert "does not fit" in resolve(View(judge="digits-cls"))[1][0]
+    for judge in ("digits-cls", "gone"):
+        assert "does not fit" in resolve(View(judge=judge))[1][0]
 
 
 def test_a_class_that_does_not_exist_is_not_scored():

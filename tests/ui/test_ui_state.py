@@ -81,6 +81,7 @@ def test_no_address_breaks_the_page(params):
         ({"explain": "nobody"}, "cls"),
         ({"example": "-1"}, "whole number"),
         ({"example": "1e3"}, "whole number"),
+        ({"example": "first"}, "whole number"),
         ({"example": "٣"}, "whole number"),
         ({"seed": "9" * 5000}, "whole number"),
         ({"methods": "Saliency,KernelShap"}, "Saliency"),

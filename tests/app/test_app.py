@@ -5,28 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from explore import (
-    APP,
-    LEAKS,
-    blocks,
-    cards,
-    house,
-    opened,
-    panels,
-    picked,
-    said,
-    sound,
-    surroundings,
-    tables,
-    text_of,
-)
+from explore import APP, LEAKS, blocks, cards, opened, panels, picked, said, sound, tables, text_of
 from helpers import tiny_checkpoints
 from streamlit.testing.v1 import AppTest
 
 from rekd import checkpoints
 from rekd.ui import cache
-
-__all__ = ["house", "surroundings"]
 
 
 def test_the_first_view_needs_no_click():

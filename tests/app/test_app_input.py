@@ -8,23 +8,8 @@ import re
 
 import numpy as np
 import pytest
-from explore import (
-    REVIEW,
-    blocks,
-    cards,
-    house,
-    opened,
-    own,
-    picked,
-    png,
-    said,
-    sound,
-    surroundings,
-    text_of,
-)
+from explore import REVIEW, blocks, cards, opened, own, picked, png, said, sound, text_of
 from PIL import Image
-
-__all__ = ["house", "surroundings"]
 
 
 def test_walking_through_the_examples():
