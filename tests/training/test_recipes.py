@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from rekd import checkpoints
 from rekd.config import TrainConfig
 from rekd.training.recipes import RECIPES, from_recipe
+from rekd.training.setup import resolve
+
+SHIPPED = checkpoints.available(checkpoints.shipped())
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -17,6 +21,13 @@ def test_recipes_are_configurations(name):
 def test_what_a_recipe_begins_from_or_learns_from_is_a_recipe_too(name):
     config = from_recipe(name)
     assert {config.start, config.teacher} - {""} <= set(RECIPES)
+
+
+@pytest.mark.parametrize("info", SHIPPED, ids=[info.name for info in SHIPPED])
+def test_a_shipped_checkpoint_is_what_its_recipe_makes(info):
+    recipe = resolve(from_recipe(info.name, seed=info.training["seed"])).to_dict()
+    made = {name: value for name, value in info.training.items() if name in recipe}
+    assert made == {name: recipe[name] for name in made} and len(made) > 30
 
 
 def test_values_go_over_the_recipe_and_the_preset_below_it():
