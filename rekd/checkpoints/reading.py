@@ -36,13 +36,15 @@ def load(source: str | Path, device: str = "cpu") -> Checkpoint:
         CheckpointError: a missing, foreign or damaged file, key or shape; the message names it and the fix.
     """
     from rekd.models import build
+    from rekd.models.blank import WithoutDraws
 
     folder = find(source)
     info = read_info(folder)
     state = _read_weights(folder, info)
     reader, words, blank_id = _reader(folder, info.config, device)
     try:
-        model = build(info.config, words, blank_id=blank_id)
+        with WithoutDraws():  # `_fill` sets every weight or refuses
+            model = build(info.config, words, blank_id=blank_id)
     except Exception as error:  # transformers and timm raise many kinds over a configuration that they can't follow
         raise CheckpointError(f"{folder / 'config.json'} describes a model that can't be built: {error}") from error
     _fill(model, state, folder)
