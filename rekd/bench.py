@@ -41,6 +41,8 @@ REVIEW = (
 CARDS = "document.querySelectorAll('.st-key-cards .rk-role').length > 0"
 SCORES = "[...document.querySelectorAll('[data-testid=\"stMain\"] *')].some(e => e.textContent.includes('★ marks'))"
 
+IDLE = "document.querySelector('[data-testid=\"stApp\"]').dataset.testScriptState === 'notRunning'"
+
 
 @contextmanager
 def server(home: Path) -> Iterator[tuple[str, psutil.Process]]:
@@ -111,8 +113,7 @@ def _start(chromium, query: dict[str, str]) -> dict[str, float]:
     """Seconds from starting the server to the cards and to the full view, and its memory then (GB)."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         since = time.perf_counter()
-        with server(Path(home)) as (address, process):
-            page = chromium.new_page()
+        with server(Path(home)) as (address, process), closing(chromium.new_page()) as page:
             _open(page, f"{address}?{urlencode(query)}")
             out = {"cards": _until(page, CARDS, since), "full": _until(page, SCORES, since)}
             _settled(page)
@@ -126,17 +127,31 @@ def _resident(process: psutil.Process) -> int:
 
 def _warm(chromium) -> dict[str, float]:
     """Seconds to the next example without Captum, and to cards and scores of a new review, on a server that runs."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, server(Path(home)) as (address, _):
-        page = chromium.new_page()
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home,
+        server(Path(home)) as (address, _),
+        closing(chromium.new_page()) as page,
+    ):
         _open(page, f"{address}?{urlencode({'task': 'imdb', 'own': '1', 'text': 'A warm, funny film.'})}")
         _until(page, SCORES, 0.0)
         _settled(page)
         out = {"next": _next(page, address)}
         _settled(page)
-        since = time.perf_counter()
-        page.goto(f"{address}?{urlencode({'task': 'imdb', 'own': '1', 'text': REVIEW})}")
-        seen = "document.querySelector('.st-key-cards')?.textContent.includes('ferry')"
-        return out | {"review_cards": _until(page, seen, since), "review_full": _until(page, SCORES, since)}
+        return out | _typed(page, address)
+
+
+def _typed(page, address: str) -> dict[str, float]:
+    """Seconds from the press that hands in a typed review to its cards, and to the full view."""
+    page.goto(f"{address}?{urlencode({'task': 'imdb', 'own': '1', 'text': 'A dull, cold film.'})}")
+    _until(page, SCORES, 0.0)
+    _settled(page)
+    box = page.locator("textarea")
+    box.fill(REVIEW)
+    since = time.perf_counter()
+    box.press("Control+Enter")
+    cards = _until(page, "document.querySelector('.st-key-cards')?.textContent.includes('ferry')", since)
+    full = _until(page, f"{IDLE} && {SCORES}", since)  # scores of the view before stay until the run ends
+    return {"review_cards": cards, "review_full": full}
 
 
 def _next(page, address: str) -> float:

@@ -6,7 +6,7 @@ others by drop. It is the model that scores, never the one whose mask is scored,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +19,8 @@ Judge = Callable[[Tensor], Tensor]
 
 SHARES = (0.01, 0.05, 0.10, 0.20, 0.50)
 POINTS = 20
+SLACK = 1.25
+"""Largest mask of a batch over its smallest, give or take four units, so that small masks share one too."""
 
 _HELP = {
     "sufficiency": "Probability lost when the judge sees the marked units alone; lower is better.",
@@ -55,7 +57,10 @@ class Remembering:
     """A judge that asks another judge about each mask once, in batches of similar size, and keeps the answers.
 
     Give one to every mask of an input: whole input, random order and equal masks are then computed once. It belongs to
-    one input and one judge, and is not for sharing between threads.
+    one input and one judge. Threads may share it: answers are only ever added, at worst one is computed by two.
+
+    Args:
+        chunk: masks in a batch at most.
     """
 
     def __init__(self, judge: Judge, chunk: int = 16):
@@ -65,13 +70,21 @@ class Remembering:
     def __call__(self, masks: Tensor) -> Tensor:
         keys = [row.tobytes() for row in masks.bool().cpu().numpy()]
         missing = {key: i for i, key in enumerate(keys) if key not in self.known}
-        # Masks of one size share a batch, so that a judge that cuts the sequence pads little.
-        rows = sorted(missing.values(), key=lambda i: int(masks[i].sum()))
-        for start in range(0, len(rows), self.chunk):
-            chosen = rows[start : start + self.chunk]
+        for chosen in self._batches(list(missing.values()), masks.sum(1).tolist()):
             for i, probs in zip(chosen, self.judge(masks[chosen].bool()).detach().cpu().double(), strict=True):
                 self.known[keys[i]] = probs
         return torch.stack([self.known[key] for key in keys])
+
+    def _batches(self, rows: list[int], sizes: Sequence[int]) -> Iterator[list[int]]:
+        """Rows of similar size together: a judge that cuts the sequence to what is marked then pads by a quarter."""
+        batch: list[int] = []
+        for i in sorted(rows, key=lambda i: sizes[i]):
+            if batch and (len(batch) == self.chunk or sizes[i] > SLACK * sizes[batch[0]] + 4):
+                yield batch
+                batch = []
+            batch.append(i)
+        if batch:
+            yield batch
 
 
 def ranked_masks(order: Tensor, counts: Sequence[int]) -> Tensor:

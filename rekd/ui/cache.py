@@ -6,14 +6,18 @@ the models are imported by the first call, so that a page's frame stands before.
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from rekd.imports import uncollected
+
 if TYPE_CHECKING:
     from rekd.checkpoints import Checkpoint, Info
+    from rekd.measures.faithfulness import Remembering
     from rekd.types import Example, Explanation, Prediction, Score, Split
     from rekd.ui.jumps import Outcome
     from rekd.units import Reading
@@ -22,7 +26,9 @@ if TYPE_CHECKING:
 _KEYS = {
     "rekd.checkpoints.folders.Info": lambda info: (info.name, info.hash, str(info.folder)),
     "rekd.types.Example": lambda example: (example.id, example.key, example.label),
-    "rekd.types.Explanation": lambda item: (item.method, item.model, item.units.places, item.mask, item.scores),
+    "rekd.types.Explanation": lambda item: pickle.dumps(
+        (item.method, item.model, item.units.places, item.mask, item.scores)
+    ),
 }
 
 
@@ -33,7 +39,8 @@ def _kept(entries: int):
 @st.cache_resource(ttl=15, show_spinner=False)
 def shelf() -> tuple[list[Info], dict[Path, str]]:
     """All checkpoints of the known folders, and what is wrong with the folders that are none."""
-    from rekd import checkpoints
+    with uncollected():
+        from rekd import checkpoints
 
     return checkpoints.available(), checkpoints.problems()
 
@@ -74,7 +81,8 @@ def checkpoint(info: Info) -> Checkpoint:
     """A loaded model with its reader."""
     from rekd import checkpoints
 
-    return checkpoints.load(info.folder)
+    with uncollected():
+        return checkpoints.load(info.folder)
 
 
 def at_hand(task: str) -> bool:
@@ -143,6 +151,15 @@ def opinion(judge: Info, example: Example) -> Prediction:
     return predict(checkpoint(judge).model, reading(judge, example), None)
 
 
+@_kept(8)
+def asked(judge: Info, example: Example) -> Remembering:
+    """The judge of one input, which answers for each mask once, whichever row asks."""
+    from rekd.explanations.rationale import judge as asked
+    from rekd.measures.faithfulness import Remembering
+
+    return Remembering(asked(checkpoint(judge).model, reading(judge, example)))
+
+
 @_kept(2000)
 def score(
     judge: Info, example: Example, item: Explanation, target: int, reference: Explanation | None
@@ -150,7 +167,7 @@ def score(
     """One row of the score table; see `scores.row`."""
     from rekd.ui.scores import row
 
-    return row(checkpoint(judge), reading(judge, example), example, item, target, reference)
+    return row(asked(judge, example), reading(judge, example), example, item, target, reference)
 
 
 @_kept(400)
@@ -158,7 +175,7 @@ def score_random(judge: Info, example: Example, k: int, target: int, reference: 
     """The random control's row; see `scores.random_row`."""
     from rekd.ui.scores import random_row
 
-    return random_row(checkpoint(judge), reading(judge, example), example, k, target, reference)
+    return random_row(asked(judge, example), reading(judge, example), example, k, target, reference)
 
 
 @_kept(400)

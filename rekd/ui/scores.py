@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rekd.checkpoints import Checkpoint
+    from rekd.measures.faithfulness import Remembering
     from rekd.types import Example, Explanation, Score, Units
     from rekd.units import Reading
 
@@ -35,21 +35,25 @@ def align(values: Sequence, source: Units, target: Units, blank) -> list:
 
 
 def row(
-    judge: Checkpoint, reading: Reading, example: Example, item: Explanation, target: int, reference: Explanation | None
+    ask: Remembering,
+    reading: Reading,
+    example: Example,
+    item: Explanation,
+    target: int,
+    reference: Explanation | None,
 ) -> dict[str, Score]:
     """One mask's scores: COLUMNS, then IoU with the teacher and unit F1 where there is a teacher, or evidence.
 
     Args:
-        reading: the example as the judge reads it. target: the class whose probability counts. reference: the teacher's
-        explanation, None for the teacher's own row.
+        ask: the judge, of this input. reading: the example as the judge reads it. target: the class whose probability
+        counts. reference: the teacher's explanation, None for the teacher's own row.
     """
-    from rekd.explanations.rationale import judge as asked
     from rekd.measures.faithfulness import faithfulness
 
     units = reading.units[0]
     mask = align(item.mask, item.units, units, False)
     order = align(item.scores, item.units, units, UNREAD)
-    given = faithfulness(asked(judge.model, reading), mask, order, target, with_curves=False)
+    given = faithfulness(ask, mask, order, target, with_curves=False)
     got = {score.name: score for score in given}
     return {name: got[name] for name in COLUMNS} | _agreement(mask, reading, example, reference)
 
@@ -75,15 +79,14 @@ def _agreement(mask: list[bool], reading: Reading, example: Example, reference: 
 
 
 def random_row(
-    judge: Checkpoint, reading: Reading, example: Example, k: int, target: int, reference: Explanation | None
+    ask: Remembering, reading: Reading, example: Example, k: int, target: int, reference: Explanation | None
 ) -> dict[str, Score]:
     """The random control: the mean over DRAWS masks of k units, with their standard deviation."""
     import torch
 
-    from rekd.explanations.rationale import judge as asked
-    from rekd.measures.faithfulness import Remembering, faithfulness
+    from rekd.measures.faithfulness import faithfulness
 
-    n, ask = len(reading.units[0]), Remembering(asked(judge.model, reading))
+    n = len(reading.units[0])
     orders = [torch.rand(n, generator=torch.Generator().manual_seed(seed)).tolist() for seed in range(DRAWS)]
     given = faithfulness(ask, largest(orders[0], k), orders[0], target, with_curves=False)
     first = {score.name: score for score in given}

@@ -11,7 +11,7 @@ from helpers import same, tiny_checkpoints
 
 from rekd import checkpoints
 from rekd.explanations.rationale import explain, judge
-from rekd.measures.faithfulness import faithfulness
+from rekd.measures.faithfulness import Remembering, faithfulness
 from rekd.types import Example, Explanation, Units
 from rekd.ui import scores
 from rekd.ui.scores import align, centred_item, cut, random_row, row
@@ -61,15 +61,16 @@ def scored(house, task: str, example: Example, k: int, target: int = 0):
     """Rows of teacher and re, then random (and centred), as the page asks for them."""
     by = house[f"{task}-cls"]
     read = by.reader.read([example])
+    ask = Remembering(judge(by.model, read))
     items = {}
     for role in ("teacher", "re"):
         held = house[f"{task}-{role}"]
         items[role] = cut(explain(role, held.model, held.reader.read([example])), k)
-    out = {"teacher": row(by, read, example, items["teacher"], target, None)}
-    out["re"] = row(by, read, example, items["re"], target, items["teacher"])
-    out["random"] = random_row(by, read, example, k, target, items["teacher"])
+    out = {"teacher": row(ask, read, example, items["teacher"], target, None)}
+    out["re"] = row(ask, read, example, items["re"], target, items["teacher"])
+    out["random"] = random_row(ask, read, example, k, target, items["teacher"])
     if task == "digits":
-        out["centred"] = row(by, read, example, centred_item(read, k), target, items["teacher"])
+        out["centred"] = row(ask, read, example, centred_item(read, k), target, items["teacher"])
     return out, items, judge(by.model, read)
 
 
