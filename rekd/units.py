@@ -118,10 +118,14 @@ class TextReader:
             )
         kept = [(start + _leading_space(text, start, stop), stop) for start, stop in spans[: self.room]]
         owners, places = self._own(text, kept, end)
-        note = f"reads the first {self.room} of {len(ids):,} word pieces" if len(ids) > self.room else ""
+        cut = len(ids) > self.room
         # A vocabulary can hold "</s>" as a piece like any other; typed, it is a sign that the model does not know.
         pieces = [self.unknown_id if piece in self.reserved else piece for piece in ids[: self.room]]
-        return pieces, owners, Units(self.config.units, places), note, end if note else len(text)
+        notes = [f"reads the first {self.room} of {len(ids):,} word pieces"] if cut else []
+        if unknown := len({owner for owner, piece in zip(owners, pieces, strict=True) if piece == self.unknown_id}):
+            units = "words" if self.config.units == "words" else "word pieces"
+            notes.append(f"does not know {unknown:,} of {len(places):,} {units}")
+        return pieces, owners, Units(self.config.units, places), " and ".join(notes), end if cut else len(text)
 
     def _own(self, text: str, spans: list[Place], end: int) -> tuple[np.ndarray, tuple[Place, ...]]:
         if self.config.units == "words":

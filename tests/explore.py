@@ -62,7 +62,7 @@ def text_of(block: str) -> str:
 
 def said(at: AppTest) -> str:
     """Every sentence on the page outside the cards."""
-    kinds = ("info", "warning", "error", "caption", "markdown", "success")
+    kinds = ("info", "warning", "error", "caption", "markdown", "success", "toast")
     return "\n".join(element.value for kind in kinds for element in getattr(at, kind))
 
 

@@ -130,6 +130,13 @@ def test_truncation_is_said_with_the_place_where_reading_stops():
     assert whole.notes == ("",) and whole.stops == (50,)
 
 
+def test_words_that_the_vocabulary_lacks_are_counted():
+    assert read("good 🎬 film 中 🎬🎬").notes == ("does not know 3 of 5 words",)
+    assert read("good [SEP] film").notes == ("",), "signs that it knows, read one by one"
+    cut = read("🎬 " * 100, max_tokens=12)
+    assert cut.notes == ("reads the first 10 of 100 word pieces and does not know 10 of 10 words",)
+
+
 def test_a_word_cut_by_the_limit_keeps_its_whole_place():
     text = "unbelievable" * 20 + " film"
     short, long = read(text, tokenizer="byte-level", max_tokens=12), read(text, tokenizer="byte-level", max_tokens=300)

@@ -110,8 +110,8 @@ def _fetch(repo_id: str, patterns: list[str]) -> Path:
     except Exception as error:  # the Hub client raises many kinds: offline, unknown, gated, no access
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(
-            f"{repo_id!r} is no folder here and could not be had from the Hub: {reason} "
-            "Check the spelling and the network."
+            f"{repo_id!r} is no folder here and could not be had from the Hub; check the spelling and the network. "
+            f"The Hub's client says: {reason}"
         ) from error
 
 

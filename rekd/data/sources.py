@@ -161,8 +161,8 @@ def _two_ways(spec: TaskSpec, reason: str) -> str:
     here = f"REKD_DATA is {root!r} and lacks them." if root else "REKD_DATA is not set."
     return (
         f"The data set {spec.name} is not at hand. Either set the environment variable REKD_DATA to a folder that "
-        f"holds {wanted} (or shards named like train-00000-of-00002.parquet), or install the package `datasets` and go "
-        f"online once, to download {spec.hub_id} from the Hugging Face Hub. {here} {reason}"
+        f"holds {wanted} (or shards named like train-00000-of-00002.parquet), or go online once with the package "
+        f"`datasets`, to download {spec.hub_id} from the Hugging Face Hub. {here} {reason}"
     )
 
 

@@ -47,6 +47,8 @@ class TaskSpec:
     """Images: channel mean and deviation of the train split, for a backbone without its own, and height and width."""
     backbone: str = ""
     backbone_args: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    look: str = ""
+    """A sentence for people: what inputs of this task look like, where one's own may look otherwise."""
 
     @property
     def files(self) -> dict[str, tuple[str, str]]:
@@ -91,6 +93,7 @@ _CIFAR = {
     "image_size": (32, 32),
     "backbone": "vit_tiny_patch16_224",
     "backbone_args": {"img_size": 32, "patch_size": 4, "embed_dim": 128, "depth": 4, "num_heads": 4},
+    "look": "Photographs of 32 x 32 pixels with one thing in the middle.",
 }
 _CIFAR100 = {**_CIFAR, "hub_id": "uoft-cs/cifar100", "folder": "cifar100", "dev_rows": 2_500, "citation": _KRIZHEVSKY}
 _CIFAR100 |= {"mean": (0.5071, 0.4865, 0.4409), "std": (0.2673, 0.2564, 0.2762)}
@@ -164,6 +167,8 @@ _ENTRIES = (
         image_size=(64, 64),
         backbone="vit_tiny_patch16_224",
         backbone_args={"img_size": 64, "patch_size": 8, "embed_dim": 128, "depth": 4, "num_heads": 4},
+        look="Each picture holds one whole digit, two fifths of the picture wide, among strokes of other digits; "
+        "models of this task have seen nothing else.",
     ),
     TaskSpec(
         name="reviews",

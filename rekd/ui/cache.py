@@ -52,9 +52,12 @@ def added() -> dict[str, Info]:
 
 
 def infos() -> list[Info]:
-    """Every checkpoint that can be chosen; of two with one name the one of the folders stands."""
-    found = {info.name: info for info in [*added().values(), *shelf()[0]]}
-    return sorted(found.values(), key=lambda info: info.name)
+    """Every checkpoint that can be chosen, those loaded by hand last: what one visitor loads is nobody's default.
+
+    Of two with one name the one of the folders stands.
+    """
+    found = {info.name: info for info in shelf()[0]}
+    return list((found | {name: info for name, info in added().items() if name not in found}).values())
 
 
 def add(source: str) -> Info:

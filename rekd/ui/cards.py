@@ -98,14 +98,15 @@ def _card(slot: str, info: Info, item: Explanation, drawing: Drawing) -> None:
     tone, title = lineup.TONES[slot], lineup.title(slot, info)
     example = drawing.subject.example
     tags = ["exhibit"] if info.role == "exhibit" else []
-    note = cache.reading(info, example).notes[0]
+    read = cache.reading(info, example)
+    note, cut = read.notes[0], example.text is not None and read.stops[0] < len(example.text)
     repaired = "The rule selected nothing; the unit with the largest P(select) was kept." if item.repaired else ""
     st.html(
         components.toned(
             tone,
             components.head(title, info.name, tags),
             components.verdict(item.prediction, info.config.classes, example.label),
-            components.counted(item, cut=bool(note)),
+            components.counted(item, cut=cut),
             _against(item, drawing),
             drawing.draw(info, item, tone, f"{title} ({info.name})"),
             components.note(note and f"This model {note}.", repaired),

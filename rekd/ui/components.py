@@ -151,11 +151,13 @@ ARROWS = {"higher": "↑ higher is better", "lower": "↓ lower is better", "nei
 
 
 def best(rows: Sequence[Row], column: str) -> set[str]:
-    """Names of the rows with the best value of a column as printed; none where neither direction is better."""
+    """Names of the rows with the best value of a column as printed; none where no direction is better, or all tie."""
     held = {row.name: row.scores[column] for row in rows if column in row.scores and not row.control}
     values = {name: round(score.value, 3) for name, score in held.items() if math.isfinite(score.value)}
     better = next(iter(held.values())).better if held else "neither"
     if better == "neither" or len(values) < 2:
+        return set()
+    if len(set(values.values())) < 2:
         return set()
     top = max(values.values()) if better == "higher" else min(values.values())
     return {name for name, value in values.items() if value == top}

@@ -27,7 +27,9 @@ def popover(info: Info) -> None:
     report = leaks(info.metrics) if info.config.selects else None
     flagged = report is not None and (not report.honest or bool(report.warnings))
     icon = ":material/flag:" if flagged else ":material/info:"
-    label = ":red[Mask leaks the label]" if report is not None and not report.honest else "About this model"
+    label = "About this model, leak warning" if flagged else "About this model"
+    if report is not None and not report.honest:
+        label = ":red[Mask leaks the label]"
     with st.popover(label, icon=icon, width="stretch"):
         if report is not None:
             st.html(leak_list(report))

@@ -11,6 +11,7 @@ import streamlit as st
 
 from rekd.ui import cache, lineup, state, theme
 from rekd.ui.components import plain
+from rekd.ui.guide import guide
 
 if TYPE_CHECKING:
     from rekd.checkpoints import Info
@@ -83,6 +84,8 @@ def frame(title: str, heading: str) -> Desk | None:
     desk = _desk(view, infos, TASKS)
     with st.sidebar:
         _choices(desk)
+    if loaded := st.session_state.pop("loaded", ""):
+        st.toast(f"{plain(loaded)} is loaded and shown.", icon=":material/check:")
     for sentence in state.notes():
         st.warning(plain(sentence), icon=":material/link_off:")
     return desk
@@ -136,6 +139,8 @@ def _choices(desk: Desk) -> None:
     with st.expander("Load another model", icon=":material/add:"):
         _load_another()
         _broken()
+    with st.expander("How to read this page", icon=":material/help:"):
+        st.markdown(guide(desk.modality))
 
 
 def _seed(view: View) -> None:
@@ -222,7 +227,5 @@ def _load_another() -> None:
 
 
 def _broken() -> None:
-    if loaded := st.session_state.pop("loaded", ""):
-        st.success(f"{plain(loaded)} is loaded.", icon=":material/check:")
     for sentence in cache.shelf()[1].values():
         st.warning(plain(sentence), icon=":material/folder_off:")

@@ -58,16 +58,19 @@ def tasks(infos: Sequence[Info], specs: Mapping[str, Any]) -> list[str]:
 
 
 def candidates(slot: str, infos: Sequence[Info], anchor: Info, task: str) -> list[Info]:
-    """Models for a slot, the one meant for it first, exhibits last. A teacher of other units moves the anchor."""
+    """Models for a slot, the one meant for it first, exhibits last. A teacher of other units moves the anchor.
+
+    Of equals the order of `infos` decides, which has the shipped models first and those loaded by hand last.
+    """
     allowed = same_labels if slot == "teacher" else fits
     fitting = [info for info in infos if allowed(info, anchor) and info.config.selects == (slot != "cls")]
-    return sorted(fitting, key=lambda info: (info.role == "exhibit", info.role != slot, info.task != task, info.name))
+    return sorted(fitting, key=lambda info: (info.role == "exhibit", info.role != slot, info.task != task))
 
 
 def anchor_of(infos: Sequence[Info], task: str, teacher: str) -> Info:
     """The model that the others must fit: the chosen teacher, the task's own, else any model of the task."""
     own = [info for info in infos if info.task == task]
-    usual = min(own, key=lambda info: (info.role == "exhibit", info.role != "teacher", info.name))
+    usual = min(own, key=lambda info: (info.role == "exhibit", info.role != "teacher"))
     return next((info for info in candidates("teacher", infos, usual, task) if info.name == teacher), usual)
 
 
@@ -119,14 +122,14 @@ def _models(view: View, infos, anchor: Info, task: str, notes: list[str]) -> dic
 def _why_not(name: str, slot: str, infos: Sequence[Info]) -> str:
     if any(info.name == name for info in infos):
         return f"“{name[:60]}” can't stand as {ROLES[slot]}: its labels, its units or its kind differ from the others'."
-    return f"The model “{name[:60]}” is not here; add its folder to REKD_CHECKPOINTS or use “Load another”."
+    return f"The model “{name[:60]}” is not here; add its folder to REKD_CHECKPOINTS or use “Load another model”."
 
 
 def judges(infos: Sequence[Info], anchor: Info, task: str) -> list[Info]:
     """Who may score: the whole-input model first, then the random-mask model, then any model that fits."""
     order = {"cls": 0, "random": 1}
     fitting = [info for info in infos if fits(info, anchor)]
-    return sorted(fitting, key=lambda i: (order.get(i.config.kind, 2), i.task != task, i.role == "exhibit", i.name))
+    return sorted(fitting, key=lambda i: (order.get(i.config.kind, 2), i.task != task, i.role == "exhibit"))
 
 
 def _judge(view: View, infos: Sequence[Info], anchor: Info, notes: list[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -71,12 +71,15 @@ def _example(desk: Desk) -> Subject | None:
         return None
     index = min(desk.view.example, len(rows) - 1)
     if index != desk.view.example:
-        st.warning(f"{desk.view.data} has examples 0 to {len(rows) - 1:,}; {desk.view.example:,} is none of them.")
+        there = f"{desk.view.data} has examples 0 to {len(rows) - 1:,}; {desk.view.example:,} is none of them"
+        st.warning(f"{there}, and {index:,} is shown.")
+        state.settle(replace(state.shown(), example=index))
     with bar:
         _walk(desk, index, len(rows))
     _jump(desk, index, rows.labels)
     example = rows[index]
-    st.caption(f"True class: **{plain(desk.classes[example.label])}**. {_class_names(desk.classes)}")
+    look = desk.specs[desk.view.data].look
+    st.caption(f"True class: **{plain(desk.classes[example.label])}**. {_class_names(desk.classes)} {look}")
     return Subject(example)
 
 
@@ -91,10 +94,13 @@ def _at_hand(desk: Desk) -> bool:
     if cache.at_hand(name) or name in st.session_state.get("fetched", ()):
         return True
     st.info(_missing(desk), icon=":material/database_off:")
-    if st.button("Download it now", icon=":material/download:", key="fetch", on_click=state.touch):
-        st.session_state["fetched"] = (*st.session_state.get("fetched", ()), name)
-        return True
+    st.button("Download it now", icon=":material/download:", key="fetch", on_click=_fetch, args=(name,))
     return False
+
+
+def _fetch(name: str) -> None:
+    st.session_state["fetched"] = (*st.session_state.get("fetched", ()), name)
+    state.touch()
 
 
 def _missing(desk: Desk) -> str:
@@ -162,10 +168,13 @@ def _jump(desk: Desk, index: int, labels: Sequence[int]) -> None:
     if found.index is None:
         st.session_state["looked"] = (place, found.stop)
         last = (found.stop - 1) % len(labels)
-        said = f"{_looked(found.looked)}, {start:,} to {last:,}: none where {jumps.KINDS[kind]}. Jump again to look on."
-        st.caption(said)
+        if found.looked == len(labels):
+            st.caption(f"There is none where {jumps.KINDS[kind]}: {_looked(found.looked).lower()}, which is all.")
+        else:
+            seen = f"{_looked(found.looked)}, {start:,} to {last:,}"
+            st.caption(f"{seen}: none where {jumps.KINDS[kind]}. Jump again to look on.")
         return
-    st.session_state["jumped"] = f"{_looked(found.looked)}: {jumps.KINDS[kind]} in {found.index:,}."
+    st.session_state["jumped"] = f"Example {found.index:,}: {jumps.KINDS[kind]}. {_looked(found.looked)}."
     state.change(example=found.index)
     st.rerun()
 
@@ -177,7 +186,8 @@ def _looked(count: int) -> str:
 def _own_text(desk: Desk) -> Subject | None:
     from rekd.types import Example
 
-    _say_missing(desk)
+    if not desk.view.text.strip():
+        _say_missing(desk)
     st.text_area(
         "Your text",
         height=150,
@@ -201,7 +211,9 @@ def _say_missing(desk: Desk) -> None:
 def _own_image(desk: Desk) -> Subject | None:
     from rekd.types import Example
 
-    _say_missing(desk)
+    pixels = keep.find_image(desk.view.upload)
+    if pixels is None:
+        _say_missing(desk)
     st.file_uploader(
         "Your picture: PNG, JPEG, WebP, GIF, BMP or TIFF",
         key="w_file",
@@ -210,11 +222,11 @@ def _own_image(desk: Desk) -> Subject | None:
     )
     if fault := st.session_state.get("file_fault", ""):
         st.error(plain(fault), icon=":material/broken_image:")
-    pixels = keep.find_image(desk.view.upload)
     if pixels is None:
         st.info("Choose a picture. Its centre is cropped and scaled to what the models read.", icon=":material/image:")
         return None
-    st.caption(_class_names(desk.classes))
+    look = desk.specs[desk.view.task].look if desk.view.task in desk.specs else ""
+    st.caption(f"{_class_names(desk.classes)} {look}")
     notes = st.session_state.get("file_notes", {}).get(desk.view.upload, ())
     return Subject(Example("own/picture", image=pixels), notes)
 

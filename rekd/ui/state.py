@@ -60,7 +60,10 @@ _KNOWN = tuple(f.name for f in fields(View)) + ("kept",)
 
 
 def address(view: View) -> dict[str, str]:
-    """The view as query parameters; what equals the fixed default is left out."""
+    """The view as query parameters; what equals the fixed default is left out.
+
+    A text that is not shown is kept on the server, so that it is there again after a reload and not in the address.
+    """
     out = {}
     for field in fields(View):
         value = getattr(view, field.name)
@@ -69,9 +72,9 @@ def address(view: View) -> dict[str, str]:
         out[field.name] = ",".join(value) or "-" if field.name == "methods" else str(value)
     if view.own:
         out["own"] = "1"
-    if len(view.text) <= IN_ADDRESS:
-        out |= {"text": view.text} if view.text else {}
-    else:
+    if view.own and view.text and len(view.text) <= IN_ADDRESS:
+        out["text"] = view.text
+    elif view.text:
         out["kept"] = keep.keep_text(view.text)
     if view.upload:
         out["upload"] = view.upload
@@ -95,9 +98,8 @@ def parse(params: Mapping[str, str]) -> tuple[View, list[str]]:
             if fine:
                 values[name] = int(number)
             else:
-                notes.append(
-                    f"The address has {name} {_quote(number)}, which is no whole number; {_usual(name)} is used."
-                )
+                limits = f"which is no whole number from 0 to {LARGEST:,}"
+                notes.append(f"The address has {name} {_quote(number)}, {limits}; {_usual(name)} is used.")
     if "methods" in params:
         values["methods"] = _methods(params["methods"], notes)
     values["own"] = params.get("own", "") == "1"
@@ -211,6 +213,8 @@ def notes() -> list[str]:
 
 
 def link(view: View) -> str:
-    """The whole address of this view, to paste anywhere."""
+    """The whole address of this view, to paste anywhere, without an input of one's own that is not shown."""
+    if not view.own:
+        view = replace(view, text="", upload="")
     base = (st.context.url or "http://localhost:8501").split("?")[0].rstrip("/")
     return f"{base}/?{urlencode(address(view), errors='replace')}"

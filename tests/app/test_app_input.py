@@ -11,6 +11,8 @@ import pytest
 from explore import REVIEW, blocks, cards, opened, own, picked, png, said, sound, text_of
 from PIL import Image
 
+from rekd.ui import jumps
+
 
 def test_walking_through_the_examples():
     at = opened(methods="-", example="11")
@@ -34,9 +36,19 @@ def test_jumping_says_how_many_were_looked_at(kind):
     assert re.search(r"Looked at \d+ example", said(at))
 
 
-def test_an_example_beyond_the_end_is_said():
+def test_a_jump_that_has_seen_all_examples_does_not_ask_for_another(monkeypatch):
+    monkeypatch.setattr(jumps, "holds", lambda *_: False)
+    at = opened(methods="-")
+    at.button(key="jump-wrong").click()
+    sound(at.run())
+    assert "There is none where" in said(at) and "12 examples, which is all" in said(at)
+    assert "again" not in said(at)
+
+
+def test_an_example_beyond_the_end_is_said_and_the_address_mended():
     at = opened(example="99999", methods="-")
-    assert "has examples 0 to 11" in said(at) and len(cards(at)) == 4
+    assert "has examples 0 to 11" in said(at) and "11 is shown" in said(at) and len(cards(at)) == 4
+    assert at.query_params["example"] in ("11", ["11"])
 
 
 def test_an_own_text_is_read_by_all_and_has_no_right_or_wrong():
@@ -110,7 +122,8 @@ def test_a_task_without_data_opens_on_own_input_and_names_the_two_ways():
     at = opened(task="cifar10")
     assert at.query_params.get("own") in ("1", ["1"])
     assert "REKD_DATA" in said(at) and "Hugging Face Hub" in said(at)
-    assert at.file_uploader
+    at.file_uploader[0].set_value(("mine.png", png(), "image/png"))
+    assert cards(sound(at.run())) and "REKD_DATA" not in said(at), "with a picture of one's own nothing is missing"
 
 
 def test_data_that_are_not_here_are_offered_not_fetched():
@@ -118,7 +131,7 @@ def test_data_that_are_not_here_are_offered_not_fetched():
     assert not cards(at) and "REKD_DATA" in said(at)
     at.button(key="fetch").click()
     sound(at.run())
-    assert at.warning and "movies" in at.warning[0].value
+    assert at.warning and "movies" in at.warning[0].value and not at.info
 
 
 def test_a_single_black_pixel_is_a_picture():

@@ -99,6 +99,6 @@ def test_a_repository_of_another_kind_is_refused_before_its_weights_travel(hub):
 
 def test_a_hub_that_cannot_be_reached_is_said_in_a_sentence():
     with pytest.raises(
-        CheckpointError, match="'someone/else' is no folder here and could not be had from the Hub: .*network"
+        CheckpointError, match="'someone/else' is no folder here and could not be had from the Hub; check .*network"
     ):
         checkpoints.load("someone/else")

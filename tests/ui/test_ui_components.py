@@ -86,6 +86,7 @@ def test_the_best_value_is_by_direction_starred_and_never_a_control():
 def test_values_that_print_alike_share_the_star():
     rows = [Row("a", {"x": score(0.50004)}), Row("b", {"x": score(0.49996)}), Row("c", {"x": score(0.4)})]
     assert components.best(rows, "x") == {"a", "b"}
+    assert components.best(rows[:2], "x") == set(), "where all tie nothing is best"
 
 
 def test_a_single_row_is_best_of_nothing_and_nan_never_wins():

@@ -164,3 +164,11 @@ def test_a_card_is_called_by_its_model_s_kind_and_rows_are_told_apart():
         "rekd": "REKD (imdb-other)",
         "cls": "Random-mask model",
     }
+
+
+def test_a_model_that_somebody_loaded_is_offered_and_is_nobodys_default():
+    loaded = info("aaa", "re", "imdb")
+    view, _ = resolve(infos=[*HOUSE, loaded])
+    assert view.re == "imdb-re"
+    anchor = lineup.anchor_of(HOUSE, "imdb", "")
+    assert [each.name for each in lineup.candidates("re", [*HOUSE, loaded], anchor, "imdb")][:2] == ["imdb-re", "aaa"]

@@ -123,6 +123,12 @@ def test_the_link_is_a_whole_address_with_the_text_in_it():
     assert parse_qs(query)["text"] == [FULL.text]
 
 
+def test_an_own_text_that_is_not_shown_stays_out_of_address_and_link_and_is_there_after_a_reload():
+    view = View(text="nobody else's business", upload=keep.keep_image(np.zeros((2, 2, 3), np.uint8)))
+    assert "business" not in str(address(view)) and parse(address(view)) == (view, [])
+    assert "?" in state.link(view) and parse_qs(state.link(view).split("?")[1]) == {}
+
+
 def test_the_methods_offered_are_those_that_exist():
     from rekd.explanations.attributions import METHODS
 
