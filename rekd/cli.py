@@ -10,13 +10,19 @@ import time
 import typing
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from rekd.config import PRESETS, TrainConfig
+from rekd.config import PRESETS, TrainConfig, between
+from rekd.files import check_writable, write_json
+from rekd.training.options import HELP
 from rekd.training.recipes import RECIPES, from_recipe
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; errors that a person can mend are printed as a sentence, exit code 2."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal or a pipe may not know every sign of a text
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     try:
         return arguments.run(arguments) or 0
@@ -55,45 +61,82 @@ def _add_train(commands) -> None:
 def _add_field(parser: argparse.ArgumentParser, field: dataclasses.Field) -> None:
     kind = typing.get_type_hints(TrainConfig)[field.name]
     name = "--" + field.name.replace("_", "-")
-    default = "" if field.default is dataclasses.MISSING else f"default {field.default!r}"
-    options = {"default": argparse.SUPPRESS, "dest": field.name}
+    default = f"{field.default}".replace("True", "yes").replace("False", "no")
+    said = HELP[field.name] + (f" (default: {default})" if field.default not in ("", dataclasses.MISSING) else "")
+    options = {"default": argparse.SUPPRESS, "dest": field.name, "help": said.replace("%", "%%")}
     if kind is bool:
-        parser.add_argument(name, action=argparse.BooleanOptionalAction, help=default, **options)
+        parser.add_argument(name, action=argparse.BooleanOptionalAction, **options)
     elif kind in (int, float, str):
-        choices = tuple(PRESETS) if field.name == "preset" else None
-        parser.add_argument(name, type=kind, choices=choices, help=default, **options)
+        parser.add_argument(name, type=kind, choices=tuple(PRESETS) if field.name == "preset" else None, **options)
     else:
-        parser.add_argument(name, type=json.loads, help="as JSON, such as '{\"layers\": [0, 5]}'", **options)
+        parser.add_argument(name, type=_json_object, **options)
+
+
+def _json_object(text: str) -> dict:
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON ({error}); {_AS_JSON}") from None
+    if not isinstance(values, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is JSON, but no object; {_AS_JSON}")
+    return values
+
+
+_AS_JSON = "write it such as '{\"layers\": [0, 5]}', in single quotes"
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from rekd.training.fit import fit, read_config, start
+    from rekd.training.fit import finished, fit_or_discard, read_config, start
     from rekd.training.setup import remarks
 
+    fresh = False
     if arguments.resume:
+        _refuse_settings(arguments)
         run, config = arguments.resume, read_config(arguments.resume)
     else:
         config = _train_config(arguments)
         stamp = time.strftime("%Y%m%d-%H%M%S")
         run = arguments.out or Path("runs") / f"{config.task}-{config.kind}-{stamp}"
+        fresh = not run.exists()
         config = start(config, run)
-    for remark in remarks(config):
-        print(remark)
-    info = fit(config, run, cpu=arguments.cpu)
+    if info := finished(config, run):
+        print(f"{run} is finished at step {info.training['steps_done']}; nothing was trained.")
+    else:
+        for remark in remarks(config):
+            print(remark)
+        info = fit_or_discard(config, run, cpu=arguments.cpu, fresh=fresh)
     print(f"Checkpoint: {info.folder}\nEvaluate it: python -m rekd evaluate {info.folder}")
     return 0
 
 
-def _train_config(arguments: argparse.Namespace) -> TrainConfig:
+def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fields of TrainConfig that were given as options."""
     names = {field.name for field in dataclasses.fields(TrainConfig)}
-    values = {name: value for name, value in vars(arguments).items() if name in names}
+    return {name: value for name, value in vars(arguments).items() if name in names}
+
+
+def _refuse_settings(arguments: argparse.Namespace) -> None:
+    given = [name for name in ("recipe", "epochs", "out") if getattr(arguments, name) is not None]
+    if given := [f"--{name.replace('_', '-')}" for name in (*given, *_settings(arguments))]:
+        raise ValueError(
+            f"--resume was given with {', '.join(given)}; a resumed run keeps its configuration and its folder. "
+            "Leave them out, or start another run without --resume."
+        )
+
+
+def _train_config(arguments: argparse.Namespace) -> TrainConfig:
+    values = _settings(arguments)
+    if arguments.epochs is not None:
+        between("--epochs", arguments.epochs, 1e-3, 1e6)
+        if "steps" in values:
+            raise ValueError("--epochs and --steps both say how long to train; give one of them")
     if arguments.recipe:
         config = from_recipe(arguments.recipe, **values)
     elif missing := sorted({"task", "kind"} - set(values)):
         raise ValueError(f"--{' and --'.join(missing)} must be given where no --recipe is")
     else:
         config = TrainConfig.from_preset(values.pop("preset", "default"), **values)
-    if arguments.epochs:
+    if arguments.epochs is not None:
         from rekd.data import load_split
 
         size = len(load_split(config.task, "train"))
@@ -105,10 +148,10 @@ def _add_evaluate(commands) -> None:
     parser = commands.add_parser("evaluate", help="measure checkpoints on a split: accuracy, rates, control, leaks")
     parser.add_argument("checkpoint", nargs="+", help="name, folder or Hub id")
     parser.add_argument("--task", help="data set to read (default: the checkpoint's own; labels must agree)")
-    parser.add_argument("--split", default="test", choices=("dev", "test"))
+    parser.add_argument("--split", default="test", choices=("dev", "test"), help="default: %(default)s")
     parser.add_argument("--limit", type=int, help="the first n of a seeded shuffle of the split, for a quick look")
-    parser.add_argument("--draws", type=int, default=10, help="sampled masks an example")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--draws", type=int, default=10, help="sampled masks an example (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of sampled and random masks (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON too")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write one Parquet row an example")
     parser.add_argument("--rule", default="top-k", help="mask rule of the Parquet rows")
@@ -119,6 +162,8 @@ def _add_evaluate(commands) -> None:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from rekd.training.report import evaluate_checkpoint, report_lines
 
+    if arguments.json:
+        check_writable("--json", arguments.json)
     reports = {}
     for source in arguments.checkpoint:
         names = ("task", "split", "limit", "draws", "seed", "device", "out", "rule")
@@ -126,8 +171,6 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         reports[report["checkpoint"]] = report
         print("\n".join(report_lines(report)))
     if arguments.json:
-        from rekd.files import write_json
-
         write_json(arguments.json, reports)
     return 0
 
@@ -148,7 +191,7 @@ def _explain(arguments: argparse.Namespace) -> int:
     from rekd.explanations.terminal import example_of, explain_lines, models_of
 
     example = example_of(arguments.text, arguments.image)
-    models = arguments.model or models_of(arguments.task)
+    models = arguments.model or models_of(arguments.task, example.modality)
     for lines in explain_lines(example, models, rule=arguments.rule, seed=arguments.seed):
         print(lines)
     return 0
@@ -197,4 +240,6 @@ def _add_bench(commands) -> None:
 def _bench(arguments: argparse.Namespace) -> int:
     from rekd.bench import bench_app
 
+    if arguments.json:
+        check_writable("--json", arguments.json)
     return bench_app(arguments.browser, arguments.json)

@@ -202,7 +202,7 @@ class TrainConfig:
     """Paper: seeds 2026 to 2035."""
     precision: str = "auto"
     evaluate_every: int = 0
-    """Steps between evaluations on dev; 0 takes a twentieth of the run."""
+    """Steps between evaluations on dev, beside that of the last step; 0 takes a twentieth of the run, at least 25."""
     patience: int = 0
     """Evaluations without a better dev accuracy before stopping early; 0 never stops early."""
     dev_limit: int = 0

@@ -12,6 +12,27 @@ from pathlib import Path
 from typing import Any
 
 
+def check_writable(name: str, path: Path) -> None:
+    """Refuse, before any work, a file that can't be written; `name` is the option that named it.
+
+    Raises:
+        OSError: it is a folder, or its folder is missing, no folder or closed to us.
+    """
+    folder = path.parent
+    if path.is_dir():
+        raise IsADirectoryError(f"{name} is {path}, a folder; name a file in it")
+    if not folder.is_dir():
+        what = "is a file and no folder" if folder.exists() else "does not exist"
+        raise NotADirectoryError(f"{name} is {path}, and {folder} {what}; name a file in a folder that exists")
+    try:
+        with tempfile.TemporaryFile(dir=folder):  # permissions alone tell little on Windows or a read-only disk
+            pass
+    except OSError as error:
+        raise PermissionError(
+            f"{name} is {path}, and nothing can be written in {folder} ({error.strerror}); name a file elsewhere"
+        ) from None
+
+
 @contextmanager
 def replaced_file(path: Path) -> Iterator[Path]:
     """A temporary file's path that takes the place of `path` when the block ends without an error."""

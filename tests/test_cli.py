@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -46,10 +48,74 @@ def test_a_run_leaves_its_configuration_metrics_state_and_checkpoint(run):
     assert "vit_tiny_patch16_224" in (run / "checkpoint" / "README.md").read_text()
 
 
-def test_resuming_a_finished_run_gives_the_same_checkpoint(run):
-    before = (run / "checkpoint" / "model.safetensors").read_bytes()
-    assert main(["train", "--resume", str(run), "--cpu"]) == 0
-    assert (run / "checkpoint" / "model.safetensors").read_bytes() == before
+@pytest.mark.parametrize("again", [["train", "--resume"], [*TRAIN, "--out"]])
+def test_a_finished_run_is_said_to_be_so_and_stays_as_it_is(run, again, capsys):
+    before = (run / "checkpoint" / "model.safetensors").stat().st_mtime_ns
+    assert main([*again, str(run)]) == 0
+    printed = capsys.readouterr().out
+    assert f"{run} is finished at step 4; nothing was trained.\nCheckpoint: {run / 'checkpoint'}\n" in printed
+    assert (run / "checkpoint" / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_finished_run_without_its_checkpoint_gets_the_same_one_again(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "copy")
+    shutil.rmtree(copy / "checkpoint")
+    assert main(["train", "--resume", str(copy), "--cpu"]) == 0
+    weights = [folder / "checkpoint" / "model.safetensors" for folder in (copy, run)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--steps", "40"], "--steps"),
+        (["--epochs", "2", "--recipe", "digits-re", "--out", "x", "--no-augment"], "--recipe, --epochs, --out, --augm"),
+    ],
+)
+def test_a_resumed_run_keeps_its_configuration(run, given, said, capsys):
+    assert main(["train", "--resume", str(run), *given]) == 2
+    assert f"--resume was given with {said}" in capsys.readouterr().err
+
+
+def test_a_checkpoint_and_its_run_are_not_mistaken_for_each_other(run, capsys):
+    assert main(["train", "--resume", str(run / "checkpoint")]) == 2
+    assert f"is a checkpoint and no run; its run is {run}." in capsys.readouterr().err
+    assert main(["evaluate", str(run)]) == 2
+    assert f"did you mean {run / 'checkpoint'}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("broken", ["config.json", "state/latest", "state/00000004/progress.json"])
+def test_a_broken_file_of_a_run_is_named(run, tmp_path, broken, capsys):
+    copy = shutil.copytree(run, tmp_path / "copy")
+    (copy / broken).write_text('{"half')
+    assert main(["train", "--resume", str(copy)]) == 2
+    named = copy / broken.replace("latest", '{"half')
+    assert str(named) in capsys.readouterr().err
+
+
+def test_broken_weights_of_a_state_are_named(run, tmp_path, capsys):
+    copy = shutil.copytree(run, tmp_path / "copy", ignore=shutil.ignore_patterns("checkpoint"))
+    (copy / "state" / "00000004" / "best.safetensors").write_bytes(b"cut short")
+    assert main(["train", "--resume", str(copy), "--cpu"]) == 2
+    assert "best.safetensors can't be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--task", "imdb", "--kind", "re"], "pretrained weights 'sentence-transformers/all-MiniLM-L6-v2'"),
+        (["--task", "digits", "--kind", "re", "--backbone", "nope"], "'nope' is no model that timm knows"),
+        (["--task", "digits", "--kind", "re", "--backbone", "resnet18"], "resnet18 is a ResNet"),
+        ([*TRAIN[1:], "--backbone-args", '{"foo": 1}'], "unexpected keyword argument 'foo'"),
+    ],
+)
+def test_a_run_that_never_began_leaves_no_folder(given, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    assert main(["train", *given, "--cpu", "--out", str(tmp_path / "new")]) == 2
+    assert said in capsys.readouterr().err and not (tmp_path / "new").exists()
+    (tmp_path / "old").mkdir()
+    assert main(["train", *given, "--cpu", "--out", str(tmp_path / "old")]) == 2
+    assert (tmp_path / "old" / "config.json").is_file()
 
 
 def test_another_run_is_not_written_over_this_one(run, capsys):
@@ -79,6 +145,36 @@ def test_evaluate_prints_a_table_and_writes_a_row_an_example(run, tmp_path, caps
     )
     numbers = json.loads((tmp_path / "numbers.json").read_text())
     assert next(iter(numbers.values()))["rules"]["top-k"]["rate"] == pytest.approx(10 / 64)
+    assert "from 30 examples: too few to judge a leak" in printed
+
+
+def test_files_that_cannot_be_written_are_refused_before_any_work(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    for path, said in (
+        (tmp_path, "a folder; name a file in it"),
+        (tmp_path / "no" / "x", f"{tmp_path / 'no'} does not exist"),
+        (tmp_path / "file" / "x", f"{tmp_path / 'file'} is a file and no folder"),
+    ):
+        for option in ("--json", "--out"):
+            assert main(["evaluate", "nobody", option, str(path)]) == 2
+            assert f"{option} is {path}, " in (printed := capsys.readouterr().err) and said in printed
+    assert main([*TRAIN, "--out", str(tmp_path / "file")]) == 2
+    assert "is a file; a run needs a folder of its own" in capsys.readouterr().err
+
+    def closed(dir):
+        raise PermissionError(13, "Permission denied", f"{dir}/tmp123")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", closed)
+    assert main(["evaluate", "nobody", "--out", str(tmp_path / "rows")]) == 2
+    printed = capsys.readouterr().err
+    assert f"nothing can be written in {tmp_path} (Permission denied)" in printed and "tmp123" not in printed
+
+
+def test_reviews_without_a_dev_split_are_evaluated_without_leaks(tmp_path, capsys):
+    models = tiny_checkpoints(tmp_path / "models", roles=("re",))
+    assert main(["evaluate", str(models / "imdb-re"), "--task", "reviews", "--draws", "1", "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert "top-k" in printed and "leaks: not measured, for reviews has no dev split" in printed
 
 
 def test_explain_draws_a_text_and_an_image(run, tmp_path, monkeypatch, capsys):
@@ -93,6 +189,13 @@ def test_explain_draws_a_text_and_an_image(run, tmp_path, monkeypatch, capsys):
     Image.fromarray(np.full((70, 90, 3), 200, np.uint8)).save(path)
     assert main(["explain", "--model", str(run / "checkpoint"), "--image", str(path)]) == 0
     assert "██" in capsys.readouterr().out
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr("sys.stdout", narrow)
+    assert main(["explain", "--model", str(run / "checkpoint"), "--image", str(path)]) == 0
+    assert main(["explain", "--model", "imdb-re", "--text", "good 映画"]) == 0
+    narrow.flush()
+    printed = narrow.buffer.getvalue().decode("cp1252")
+    assert "################\n" in printed and "good" in printed and "??" in printed
 
 
 @pytest.mark.parametrize(
@@ -105,11 +208,37 @@ def test_explain_draws_a_text_and_an_image(run, tmp_path, monkeypatch, capsys):
         (["evaluate", "nobody"], "There is no checkpoint 'nobody'"),
         (["explain", "--model", "nobody", "--text", "hi"], "There is no checkpoint"),
         (["explain", "--task", "novels", "--text", "hi"], "no model of task 'novels'"),
+        (["explain", "--text", "hi"], "give one that reads texts. Tasks: imdb. Models: imdb-cls,"),
+        (["explain", "--model", "digits-re", "--image", "."], ". is a folder; give the path of a picture"),
+        (["train", "--task", "digits", "--kind", "re", "--steps", "9", "--epochs", "2"], "give one of them"),
+        (["train", "--task", "digits", "--kind", "re", "--epochs", "0"], "--epochs is 0.0; it must be"),
+        (["evaluate", "nobody", "--limit", "0"], "--limit is 0; it must be"),
+        (["evaluate", "nobody", "--limit", "-3"], "--limit is -3; it must be"),
+        (["evaluate", "nobody", "--limit", "1"], "--limit is 1; it must be"),
+        (["evaluate", "nobody", "--draws", "0"], "--draws is 0; it must be"),
+        (["evaluate", "nobody", "--device", "tpu"], "no such device is here; choose from "),
     ],
 )
 def test_what_goes_wrong_is_said_in_a_sentence(arguments, said, capsys):
     assert main(arguments) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["{bad", "[0, 5]"])
+def test_what_must_be_json_is_asked_for_with_an_example(text, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--task", "digits", "--kind", "re", "--backbone-args", text])
+    assert "write it such as '{\"layers\": [0, 5]}'" in capsys.readouterr().err
+
+
+def test_help_says_what_options_are_for_and_their_defaults(capsys):
+    for command, said in (
+        ("train", "0: the task's own (default: 0.0)"),
+        ("evaluate", "masks an example (default: 10)"),
+    ):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert said in " ".join(capsys.readouterr().out.split())
 
 
 def test_an_image_that_is_none_is_refused(run, tmp_path, capsys):

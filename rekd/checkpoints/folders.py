@@ -122,6 +122,10 @@ def read_info(folder: Path) -> Info:
         CheckpointError: config.json is missing, unreadable, of another format, or names values that don't exist.
     """
     values = read_json(folder / "config.json", "A checkpoint folder holds config.json, safetensors and metrics.json")
+    if "format" not in values and "training" in values:
+        raise CheckpointError(
+            f"{folder} is a run and no checkpoint: did you mean {folder / 'checkpoint'}? A run writes it when it ends."
+        )
     if values.get("format") != FORMAT:
         raise CheckpointError(
             f"{folder / 'config.json'} has format {values.get('format')!r}; this version reads format {FORMAT}. "

@@ -13,6 +13,7 @@ from rekd.pictures import PictureError, open_image
 from rekd.types import Example, Explanation
 from rekd.units import Reading
 
+BLOCK, DOTS = "██", "··"
 BOLD, FAINT, PLAIN = "\x1b[1;4m", "\x1b[2m", "\x1b[0m"
 
 
@@ -35,13 +36,20 @@ def explain_lines(example: Example, models: Sequence[str], *, rule: str = "calib
         yield "\n".join(_block(checkpoint, example, reading, result))
 
 
-def models_of(task: str | None) -> list[str]:
+def models_of(task: str | None, modality: str) -> list[str]:
     """The folders of a task's models in the order of Explore's cards.
 
     Raises:
-        CheckpointError: there are none, with the tasks that have some.
+        CheckpointError: there are none, with the tasks that have some, or no task is named, with what fits `modality`.
     """
     shown = ("teacher", "cls", "re", "rekd")
+    if task is None:
+        fitting = [info for info in checkpoints.available() if info.config.reader.modality == modality]
+        tasks, names = sorted({info.task for info in fitting}), [info.name for info in fitting]
+        raise CheckpointError(
+            f"there is neither --task nor --model; give one that reads {modality}s. Tasks: "
+            f"{', '.join(tasks) or 'none'}. Models: {', '.join(names) or 'none'}."
+        )
     found = [info for info in checkpoints.available() if info.task == task and info.role in shown]
     if not found:
         tasks = sorted({info.task for info in checkpoints.available()})
@@ -56,7 +64,7 @@ def example_of(text: str | None, image: Path | None) -> Example:
     """A person's own text or image file as an example.
 
     Raises:
-        PictureError: the file is no readable image.
+        PictureError: there is no such file, or it is no readable image.
     """
     if text is not None:
         return Example("own", text=text)
@@ -64,6 +72,9 @@ def example_of(text: str | None, image: Path | None) -> Example:
         data = image.read_bytes()
     except FileNotFoundError:
         raise PictureError(f"there is no file {image}") from None
+    except OSError as error:
+        what = "is a folder" if image.is_dir() else f"can't be read ({error.strerror})"
+        raise PictureError(f"{image} {what}; give the path of a picture") from None
     return Example("own", image=open_image(data, str(image)).pixels)
 
 
@@ -71,6 +82,8 @@ def _block(checkpoint: Checkpoint, example: Example, reading: Reading, result: E
     said = result.prediction
     label = checkpoint.info.config.classes[said.label]
     share = f"{result.count} of {len(result.mask)} {result.units.kind} ({result.share:.1%}), {result.rule} masks"
+    if result.rule == "all":
+        share = f"all {result.count} {result.units.kind}, no mask"
     head = f"{checkpoint.info.name}: {label} ({said.confidence:.1%}) from {share}"
     if result.repaired:
         head += "; the rule selected nothing, so its largest unit stands in"
@@ -93,5 +106,15 @@ def _draw_text(text: str, reading: Reading, result: Explanation) -> str:
 
 def _draw_image(reading: Reading, result: Explanation) -> str:
     lefts = len({place[0] for place in result.units.places})
-    cells = ["██" if selected else "··" for selected in result.mask]
+    on, off = _signs()
+    cells = [on if selected else off for selected in result.mask]
     return "\n".join("".join(cells[row : row + lefts]) for row in range(0, len(cells), lefts))
+
+
+def _signs() -> tuple[str, str]:
+    """Two cells of a picture, selected and not, that the terminal can show."""
+    try:
+        (BLOCK + DOTS).encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except (LookupError, UnicodeEncodeError):
+        return "##", ".."
+    return BLOCK, DOTS

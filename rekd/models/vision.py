@@ -90,26 +90,36 @@ class VisionTower(nn.Module):
         return masked_mean(tokens, seen)
 
 
-def _create(arch: Mapping[str, Any], reader: ReaderConfig, **more: Any) -> nn.Module:
-    name = arch["name"]
+def create(name: str, **args: Any) -> VisionTransformer:
+    """timm.create_model, with sentences.
+
+    Raises:
+        ValueError: timm knows no such model, can't make it with these arguments, or it is no VisionTransformer.
+        OSError: pretrained weights were asked for and could not be had.
+    """
     if not timm.is_model(name):
         raise ValueError(
             f"{name!r} is no model that timm knows; choose a VisionTransformer, such as vit_tiny_patch16_224"
         )
-    args = {"img_size": reader.image_size, "patch_size": reader.patch_size, **arch.get("args", {}), **more}
-    # A configuration must not make timm fetch or unpickle weights.
-    args |= {"pretrained": False, "checkpoint_path": None}
     try:
-        return timm.create_model(name, **args)
+        vit = timm.create_model(name, **args)
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"timm can't make {name} with {args}: {error}. See timm.list_models('vit_*').") from error
-
-
-def _check(vit: nn.Module, name: str, reader: ReaderConfig) -> None:
     if not isinstance(vit, VisionTransformer):
         raise ValueError(
             f"{name} is a {type(vit).__name__}; choose a timm VisionTransformer, such as vit_tiny_patch16_224"
         )
+    return vit
+
+
+def _create(arch: Mapping[str, Any], reader: ReaderConfig, **more: Any) -> VisionTransformer:
+    args = {"img_size": reader.image_size, "patch_size": reader.patch_size, **arch.get("args", {}), **more}
+    # A configuration must not make timm fetch or unpickle weights.
+    args |= {"pretrained": False, "checkpoint_path": None}
+    return create(arch["name"], **args)
+
+
+def _check(vit: VisionTransformer, name: str, reader: ReaderConfig) -> None:
     # Through a convolutional stem (the hybrids) absent patches would show.
     if not isinstance(vit.patch_embed, PatchEmbed):
         stem = type(vit.patch_embed).__name__

@@ -114,7 +114,7 @@ def _measured(accuracies: list[float], drawn: list[Selected], data: Encoded) -> 
 
 def evaluate(
     model: RationaleModel,
-    dev: Encoded,
+    dev: Encoded | None,
     test: Encoded,
     *,
     draws: int = DRAWS,
@@ -125,10 +125,12 @@ def evaluate(
     """All that a model's metrics.json says of a test split.
 
     Args:
-        draws: sampled masks a example. reference: mask-only accuracy of masks known to be honest (`honest_reference`).
+        dev: what the leak measures are fitted on; None leaves them out.
+        draws: sampled masks an example. reference: mask-only accuracy of masks known to be honest (`honest_reference`).
 
     Returns:
-        for kinds re and rekd: rules (each with accuracy, rate and its sd over examples, repaired share), random, leaks;
+        for kinds re and rekd: rules (each with accuracy, rate and its sd over examples, repaired share), random, leaks
+        where there is a dev split;
         for cls: whole_input; for random: whole_input and random.
     """
     report: dict[str, Any] = {"examples": len(test), "target_rate": model.config.rate, "seed": seed}
@@ -142,7 +144,8 @@ def evaluate(
     report["rules"] = {
         rule: _rule(model, test, logits, rule, draws if rule == "sampled" else 1, seed, size) for rule in MASK_RULES
     }
-    report["leaks"] = leaks(model, dev, test, logits, reference=reference, seed=seed, size=size)
+    if dev is not None:
+        report["leaks"] = leaks(model, dev, test, logits, reference=reference, seed=seed, size=size)
     return report
 
 

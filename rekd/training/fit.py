@@ -14,7 +14,8 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from rekd import checkpoints
-from rekd.checkpoints import Info
+from rekd.checkpoints import CheckpointError, Info
+from rekd.checkpoints.folders import read_json
 from rekd.config import TrainConfig
 from rekd.files import replaced_folder, write_json, write_text
 from rekd.models import RationaleModel
@@ -22,6 +23,7 @@ from rekd.training.card import model_card, words_card
 from rekd.training.evaluate import fit_cut, own_accuracy
 from rekd.training.loop import Trainer
 from rekd.training.setup import Setup, prepare, resolve
+from rekd.training.state import load_progress
 from rekd.training.task import Objective, Teacher
 
 PACKAGES = ("torch", "transformers", "timm", "accelerate", "safetensors", "numpy")
@@ -43,13 +45,16 @@ def start(config: TrainConfig, run: Path) -> TrainConfig:
     """Write a new run's folder, or check that an old one holds the same configuration.
 
     Raises:
-        FileExistsError: the folder holds a run with another configuration.
+        FileExistsError: the folder is a file, or holds a run with another configuration.
+        ValueError: it holds something else.
     """
     config = resolve(config)
     path = run / "config.json"
+    if run.exists() and not run.is_dir():
+        raise FileExistsError(f"{run} is a file; a run needs a folder of its own. Name another with --out.")
     values = json.loads(json.dumps(config.to_dict()))
     if path.is_file():
-        old = json.loads(path.read_text(encoding="utf-8"))["training"]
+        old = _stored(run)
         if changed := sorted(key for key in values if values[key] != old.get(key)):
             raise FileExistsError(
                 f"{run} holds another run: it differs in {', '.join(changed)}. Name another folder with --out, "
@@ -65,14 +70,44 @@ def read_config(run: Path) -> TrainConfig:
     """The configuration of a run's folder.
 
     Raises:
-        FileNotFoundError: the folder holds no run.
+        FileNotFoundError: the folder holds no run. ValueError: it holds something else.
     """
     path = run / "config.json"
     if not path.is_file():
         raise FileNotFoundError(
             f"{run} holds no run: {path} is missing. Start one with `python -m rekd train --task ...`."
         )
-    return TrainConfig.from_dict(json.loads(path.read_text(encoding="utf-8"))["training"])
+    return TrainConfig.from_dict(_stored(run))
+
+
+def _stored(run: Path) -> dict[str, Any]:
+    """The configuration in a run's config.json."""
+    path = run / "config.json"
+    values = read_json(path, "A run's folder holds it")
+    if "format" in values:
+        parent = run.parent if run.name else run.absolute().parent
+        here = f"its run is {parent}" if (parent / "state").is_dir() else "name a run's folder"
+        raise ValueError(f"{run} is a checkpoint and no run; {here}.")
+    if not isinstance(values.get("training"), dict):
+        raise ValueError(f"{path} holds no run's configuration. Name a folder that `python -m rekd train` wrote.")
+    return values["training"]
+
+
+def finished(config: TrainConfig, run: Path) -> Info | None:
+    """The checkpoint of a run that has no step left; None where there is still something to do.
+
+    Raises:
+        StateBroken: the run's state can't be read.
+    """
+    progress = load_progress(run)
+    if progress is None or not progress.ended(config):
+        return None
+    if not (run / "checkpoint" / "README.md").is_file():  # the card is written last, see `export`
+        return None
+    try:
+        return checkpoints.read_info(run / "checkpoint")
+    except CheckpointError:  # `fit` writes it again
+        return None
 
 
 def fit(config: TrainConfig, run: Path, *, cpu: bool = False, quiet: bool = False) -> Info:
@@ -111,6 +146,17 @@ def fit(config: TrainConfig, run: Path, *, cpu: bool = False, quiet: bool = Fals
         info = export(run / "checkpoint", setup, training)
     accelerator.wait_for_everyone()
     return info or checkpoints.read_info(run / "checkpoint")
+
+
+def fit_or_discard(config: TrainConfig, run: Path, *, cpu: bool = False, fresh: bool = False) -> Info:
+    """`fit`; where it fails and has written nothing, the folder of a `fresh` run, made by this command, is removed."""
+    try:
+        return fit(config, run, cpu=cpu)
+    except Exception:
+        if fresh and [path.name for path in run.iterdir()] == ["config.json"]:
+            (run / "config.json").unlink()
+            run.rmdir()
+        raise
 
 
 def _provenance(setup: Setup) -> dict[str, Any]:

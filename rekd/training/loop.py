@@ -21,6 +21,9 @@ from rekd.training.feed import Feed
 from rekd.training.state import Progress, cut_metrics, load_state, restore_optimizer, save_state
 from rekd.training.task import Objective
 
+FEWEST_STEPS = 25
+"""Steps between evaluations at the least, where a run names no number: dev takes longer than a few steps."""
+
 
 class NotFinite(RuntimeError):
     """The loss became no number; the run halts and its last good state stands."""
@@ -68,7 +71,7 @@ class Trainer:
         self.objective, self.optimizer = accelerator.prepare(objective, self.optimizer)
         self.progress, self.best = Progress(), self._weights()
         self.dual = torch.zeros((), device=accelerator.device)
-        self.every = config.evaluate_every or max(1, config.steps // 20)
+        self.every = config.evaluate_every or max(FEWEST_STEPS, config.steps // 20)
         self._resume()
 
     def _weights(self) -> dict[str, Tensor]:
@@ -94,7 +97,7 @@ class Trainer:
         bar = tqdm(total=self.config.steps, initial=self.progress.step, disable=self._silent(), unit="step")
         pending: dict[str, list[Tensor]] = {}
         started, since = time.perf_counter(), self.progress.step
-        while self.progress.step < self.config.steps and not self._out_of_patience():
+        while not self.progress.ended(self.config):
             for name, value in self._step(self.progress.step).items():
                 pending.setdefault(name, []).append(value)
             self.progress.step += 1
@@ -119,9 +122,6 @@ class Trainer:
 
     def _silent(self) -> bool:
         return self.quiet or not self.accelerator.is_main_process
-
-    def _out_of_patience(self) -> bool:
-        return bool(self.config.patience) and self.progress.stale >= self.config.patience
 
     def _step(self, step: int) -> dict[str, Tensor]:
         """One optimiser step; returns the means of its terms over the whole batch, still on the device."""

@@ -20,7 +20,7 @@ from rekd.files import write_json
 from rekd.training.card import model_card
 from rekd.training.evaluate import honest_reference, leave_one_out_masks
 from rekd.training.fit import publish
-from rekd.training.report import best_device, evaluate_checkpoint
+from rekd.training.report import check_device, evaluate_checkpoint
 from rekd.types import Split
 from rekd.units import mark
 
@@ -48,12 +48,13 @@ def promote(
         the published checkpoint's information; its metrics.json holds all seeds.
 
     Raises:
-        ValueError: runs that differ in more than the seed.
+        ValueError: runs that differ in more than the seed, or a device that is not here.
     """
+    device = check_device(device)
     infos = [checkpoints.read_info(run / "checkpoint") for run in runs]
     _same_but_for_seed(infos)
     if judge and reference is None:
-        reference = mask_reference(infos[0].task, checkpoints.load(judge, device or best_device()))
+        reference = mask_reference(infos[0].task, checkpoints.load(judge, device))
     reports = [_report(run, reference, device) for run in runs]
     scores = [headline(report) for report in reports]
     chosen = int(np.argsort(scores, kind="stable")[(len(runs) - 1) // 2])

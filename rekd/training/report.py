@@ -11,18 +11,36 @@ from torch import Tensor
 
 from rekd import checkpoints, masks
 from rekd.checkpoints import Checkpoint
-from rekd.config import choose
+from rekd.config import between, choose
 from rekd.data import TASKS, Encoded, encode, load_split
-from rekd.files import replaced_file
+from rekd.files import check_writable, replaced_file
 from rekd.training.evaluate import DRAWS, evaluate, label_logits, select_split, selection_logits
 from rekd.types import MASK_RULES
+
+FEW = 500
+"""Test examples below which leak measures are mostly noise: of 500, one half has a standard error of 2.2 points."""
+
+
+def devices() -> list[str]:
+    """Names of the devices here, the fastest first."""
+    numbered = [f"cuda:{number}" for number in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    return [*(["cuda", *numbered] if numbered else []), *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
 
 
 def best_device() -> str:
     """cuda, mps or cpu, whichever is fastest here."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    return devices()[0]
+
+
+def check_device(device: str | None) -> str:
+    """The device itself, or the best one where none is named.
+
+    Raises:
+        ValueError: there is no such device here, with those that are.
+    """
+    if device and device not in devices():
+        raise ValueError(f"--device is {device!r}, and no such device is here; choose from {', '.join(devices())}")
+    return device or best_device()
 
 
 def evaluate_checkpoint(
@@ -44,15 +62,23 @@ def evaluate_checkpoint(
         out: a Parquet file for one row an example, its mask under `rule`. Others: see `evaluate`.
 
     Raises:
-        ValueError: the task's labels are not the checkpoint's. CheckpointError, DataMissing: as they say.
+        ValueError: a number out of its range, a device that is not here, or the task's labels are not the checkpoint's.
+        OSError: `out` can't be written. CheckpointError, DataMissing: as they say.
     """
     choose("--rule", rule, MASK_RULES)
+    if limit is not None:
+        between("--limit", limit, 2, 10**9)  # a spread over examples takes two
+    between("--draws", draws, 1, 10**4)
+    between("--seed", seed, 0, 2**62)
+    if out:
+        check_writable("--out", out)
+    device = check_device(device)
     torch.backends.cudnn.allow_tf32 = False  # convolutions as exact as on a CPU, so that both print the same digits
-    device = device or best_device()
     checkpoint = checkpoints.load(source, device)
     info, task = checkpoint.info, task or checkpoint.info.task
     check_labels(checkpoint, task)
-    dev, test = (_encoded(checkpoint, task, name, limit, device) for name in ("dev", split))
+    test = _encoded(checkpoint, task, split, limit, device)
+    dev = _encoded(checkpoint, task, "dev", limit, device) if "dev" in TASKS[task].splits else None
     reference = info.metrics.get("mask_reference")
     measured = evaluate(checkpoint.model, dev, test, draws=draws, reference=reference, seed=seed)
     if out:
@@ -78,7 +104,7 @@ def check_labels(checkpoint: Checkpoint, task: str) -> None:
 
 def _encoded(checkpoint: Checkpoint, task: str, split: str, limit: int | None, device: str) -> Encoded:
     rows = load_split(task, split)
-    if limit and limit < len(rows):
+    if limit is not None and limit < len(rows):
         rows = rows.take(np.sort(np.random.default_rng(0).permutation(len(rows))[:limit]))
     return encode(rows, checkpoint.reader).to(device)
 
@@ -103,15 +129,18 @@ def report_lines(report: dict[str, Any]) -> list[str]:
 
 def _leak_lines(report: dict[str, Any]) -> list[str]:
     if "leaks" not in report:
-        return []
+        unfitted = f"  leaks: not measured, for {report['task']} has no dev split to fit the measures on"
+        return [unfitted] if "rules" in report else []
     from rekd.measures.verdict import LeakReport
 
     leaks = LeakReport.from_dict({key: value for key, value in report["leaks"].items() if key != "honest"})
     classes = zip(leaks.classes, leaks.rates, leaks.empty, strict=True)
     table = [f"    {name:<26}{rate:>9.2%}{empty:>8.2%}" for name, rate, empty in classes if rate is not None]
+    few = [f"    from {leaks.examples} examples: too few to judge a leak"] if leaks.examples < FEW else []
     verdict = "honest by the bound on swap" if leaks.honest else "NOT honest: the mask codes the label"
     return [
         f"  leaks under {leaks.rule} masks: {verdict}",
+        *few,
         *(f"    {s}" for s in leaks.sentences()),
         f"    {'class':<26}{'rate':>9}{'empty':>8}",
         *table,

@@ -30,6 +30,10 @@ class NotAMatch(ValueError):
     """A teacher that can't teach this student, with the reason."""
 
 
+class BackboneMissing(RuntimeError):
+    """The weights that training starts from are not at hand; the message names them and the ways to get them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Setup:
     """Everything of a run but the loop. source: the folder or Hub id that text towers began from."""
@@ -96,7 +100,7 @@ def prepare(config: TrainConfig, device: torch.device) -> Setup:
     """Load data, teacher and backbone of a resolved configuration.
 
     Raises:
-        NotAMatch: the teacher reads other units or classes. DataMissing, CheckpointError, OSError: as they say.
+        NotAMatch: the teacher reads other units or classes. BackboneMissing, DataMissing, CheckpointError: as they say.
     """
     spec = trainable(config.task)
     teacher = checkpoints.load(config.teacher, str(device)) if config.kind == "rekd" else None
@@ -183,9 +187,13 @@ def _shared(config: TrainConfig, spec: TaskSpec) -> dict[str, Any]:
 def _new_text(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, TextReader]:
     from rekd.models.text import WordTable, pretrained, tokenizer_from
 
-    arch, weights, words = pretrained(config.backbone, config.backbone_args.get("layers", ()))
+    try:
+        arch, weights, words = pretrained(config.backbone, config.backbone_args.get("layers", ()))
+        tokenizer = tokenizer_from(config.backbone)
+    except OSError as error:
+        raise BackboneMissing(_ways_out(config.backbone, error, "name a local folder by --backbone")) from error
     reader_config = ReaderConfig("text", units=config.units, max_tokens=config.max_tokens)
-    reader = TextReader(reader_config, tokenizer_from(config.backbone))
+    reader = TextReader(reader_config, tokenizer)
     model_config = ModelConfig(reader=reader_config, arch=arch, train_words=config.train_words, **_shared(config, spec))
     table = None if config.train_words else WordTable.quantise(words)
     model = build(model_config, table, blank_id=reader.blank_id, dropout=config.dropout)
@@ -197,11 +205,15 @@ def _new_text(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, Text
 
 
 def _new_image(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, ImageReader]:
-    import timm
+    from rekd.models.vision import create
 
     args = dict(config.backbone_args)
     weights = args.pop("pretrained", False)
-    source = timm.create_model(config.backbone, pretrained=weights, num_classes=0, **args)
+    try:
+        source = create(config.backbone, pretrained=weights, num_classes=0, **args)
+    except OSError as error:
+        said = _ways_out(config.backbone, error, "train from scratch, without pretrained in --backbone-args")
+        raise BackboneMissing(said) from error
     mean, std = (source.pretrained_cfg["mean"], source.pretrained_cfg["std"]) if weights else (spec.mean, spec.std)
     size, patch = args.pop("img_size", spec.image_size), args.pop("patch_size", source.patch_embed.patch_size)
     reader_config = ReaderConfig(
@@ -213,6 +225,16 @@ def _new_image(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, Ima
         for tower in _towers(model):
             tower.vit.load_state_dict(source.state_dict(), strict=False)
     return model, ImageReader(reader_config)
+
+
+def _ways_out(backbone: str, error: OSError, other: str) -> str:
+    """Why weights are needed that could not be had, and what to do."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return (
+        f"Training starts from the pretrained weights {backbone!r}, and they are neither here nor to be had from the "
+        f"Hugging Face Hub. Go online once, so that they are kept in the Hub's cache, or {other}. "
+        f"The reason given: {reason}"
+    )
 
 
 def _pair(size: int | Sequence[int]) -> tuple[int, int]:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
+from rekd.config import TrainConfig
 from rekd.files import replaced_folder, write_json, write_text
+
+
+class StateBroken(ValueError):
+    """A run's state that can't be read, with the file and the ways to go on."""
 
 
 @dataclass
@@ -29,6 +35,10 @@ class Progress:
     """Evaluations since the best one."""
     history: list[dict[str, Any]] = field(default_factory=list)
     """Dev accuracy at each evaluation."""
+
+    def ended(self, config: TrainConfig) -> bool:
+        """Whether the run has no step left: its last one is done, or its patience is over."""
+        return self.step >= config.steps or bool(config.patience) and self.stale >= config.patience
 
 
 def save_state(
@@ -54,14 +64,46 @@ def save_state(
 
 
 def load_state(run: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor], list, Progress] | None:
-    """weights, best weights, optimiser tensors and groups, progress of the latest state; None before the first."""
+    """weights, best weights, optimiser tensors and groups, progress of the latest state; None before the first.
+
+    Raises:
+        StateBroken: a file of it is missing or damaged.
+    """
+    if (folder := _latest(run)) is None:
+        return None
+    progress, groups = _read(folder / "progress.json", _progress)
+    weights, best, tensors = (
+        _read(folder / f"{name}.safetensors", load_file) for name in ("weights", "best", "optimizer")
+    )
+    return weights, best, tensors, groups, progress
+
+
+def load_progress(run: Path) -> Progress | None:
+    """The counters of the latest state alone; None before the first. Raises StateBroken as `load_state` does."""
+    folder = _latest(run)
+    return None if folder is None else _read(folder / "progress.json", _progress)[0]
+
+
+def _latest(run: Path) -> Path | None:
     pointer = run / "state" / "latest"
     if not pointer.is_file():
         return None
-    folder = run / "state" / pointer.read_text(encoding="utf-8").strip()
-    values = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
-    weights, best, tensors = (load_file(folder / f"{name}.safetensors") for name in ("weights", "best", "optimizer"))
-    return weights, best, tensors, values["groups"], Progress(**values["progress"])
+    return pointer.parent / _read(pointer, lambda path: path.read_text(encoding="utf-8").strip())
+
+
+def _progress(path: Path) -> tuple[Progress, list]:
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return Progress(**values["progress"]), values["groups"]
+
+
+def _read(path: Path, read: Callable[[Path], Any]) -> Any:
+    try:
+        return read(path)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise StateBroken(
+            f"{path} can't be read ({error}). Copy it from a backup, or write the name of an older folder in state/ "
+            "into state/latest to go on from there, or remove state/ to train from the first step."
+        ) from error
 
 
 def flatten_optimizer(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:

@@ -126,6 +126,11 @@ def test_the_best_step_by_dev_accuracy_is_what_remains(tmp_path, data):
     same(weights(run), at_best[1], atol=0)
 
 
+def test_a_short_run_is_evaluated_every_25_steps_and_after_its_last(tmp_path, data):
+    run = trainer(tmp_path / "run", data, replace(CONFIG, steps=27, evaluate_every=0), evaluate=lambda: 0.5)
+    assert [at["step"] for at in run.train().history] == [25, 27]
+
+
 def test_patience_ends_a_run_early(tmp_path, data):
     run = trainer(tmp_path / "run", data, replace(CONFIG, steps=100, patience=2), evaluate=lambda: 0.5)
     assert run.train().step == 12

@@ -6,6 +6,7 @@ import pytest
 
 from rekd import checkpoints
 from rekd.config import TrainConfig
+from rekd.training.loop import FEWEST_STEPS
 from rekd.training.recipes import RECIPES, from_recipe
 from rekd.training.setup import resolve
 
@@ -28,6 +29,12 @@ def test_a_shipped_checkpoint_is_what_its_recipe_makes(info):
     recipe = resolve(from_recipe(info.name, seed=info.training["seed"])).to_dict()
     made = {name: value for name, value in info.training.items() if name in recipe}
     assert made == {name: recipe[name] for name in made} and len(made) > 30
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_are_long_enough_for_twenty_evaluations_or_name_their_own(name):
+    config = from_recipe(name)
+    assert config.evaluate_every or config.steps // 20 >= FEWEST_STEPS
 
 
 def test_values_go_over_the_recipe_and_the_preset_below_it():
