@@ -55,7 +55,7 @@ class Subject:
 
     def kept(self, masks: Tensor) -> Tensor:
         """Label logits (M, K) from the units that masks (M, N) hold."""
-        with torch.no_grad():
+        with torch.inference_mode():
             return self.model.predict(self.rows(len(masks)), masks > 0.5)
 
     def everything(self) -> Tensor:
