@@ -122,7 +122,9 @@ class TextReader:
         # A vocabulary can hold "</s>" as a piece like any other; typed, it is a sign that the model does not know.
         pieces = [self.unknown_id if piece in self.reserved else piece for piece in ids[: self.room]]
         notes = [f"reads the first {self.room} of {len(ids):,} word pieces"] if cut else []
-        if unknown := len({owner for owner, piece in zip(owners, pieces, strict=True) if piece == self.unknown_id}):
+        held = zip(owners, pieces, strict=True)  # owner -1: space between words
+        lacking = {owner for owner, piece in held if piece == self.unknown_id and owner >= 0}
+        if unknown := len(lacking):
             units = "words" if self.config.units == "words" else "word pieces"
             notes.append(f"does not know {unknown:,} of {len(places):,} {units}")
         return pieces, owners, Units(self.config.units, places), " and ".join(notes), end if cut else len(text)

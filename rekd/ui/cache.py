@@ -6,7 +6,6 @@ the models are imported by the first call, so that a page's frame stands before.
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,9 +25,8 @@ if TYPE_CHECKING:
 _KEYS = {
     "rekd.checkpoints.folders.Info": lambda info: (info.name, info.hash, str(info.folder)),
     "rekd.types.Example": lambda example: (example.id, example.key, example.label),
-    "rekd.types.Explanation": lambda item: pickle.dumps(
-        (item.method, item.model, item.units.places, item.mask, item.scores)
-    ),
+    # As one string: Streamlit would hash number by number.
+    "rekd.types.Explanation": lambda item: repr((item.method, item.model, item.units.places, item.mask, item.scores)),
 }
 
 
