@@ -111,7 +111,8 @@ class Trainer:
                 self._log(
                     {**means, **({"dev_accuracy": self._evaluate()} if due else {}), "examples_per_second": speed}
                 )
-                bar.set_postfix(loss=f"{means['total']:.3f}", dev=f"{self.progress.best_accuracy:.3f}")
+                best = {"best_dev": f"{self.progress.best_accuracy:.3f}"} if self.progress.history else {}
+                bar.set_postfix(loss=f"{means['total']:.3f}", **best)
                 pending.clear()
                 started, since = time.perf_counter(), self.progress.step
                 if due:
