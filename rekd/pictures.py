@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rekd.errors import reason
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -51,11 +53,9 @@ def open_image(data: bytes, name: str = "The file") -> Picture:
         except PictureError:
             raise
         except Exception as error:  # decoders raise many kinds on damaged files, and none may reach the page
-            raise PictureError(f"{name} is damaged or cut short ({_reason(error)}). Save or copy it again.") from error
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+            raise PictureError(
+                f"{name} is damaged or cut short ({reason(error)[:120]}). Save or copy it again."
+            ) from error
 
 
 def _decode(data: bytes, name: str) -> Picture:

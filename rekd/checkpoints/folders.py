@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rekd.config import ModelConfig, choose
+from rekd.errors import reason
 
 FORMAT = 1
 ROLES = ("teacher", "cls", "re", "rekd", "random", "exhibit")
@@ -108,10 +109,9 @@ def _fetch(repo_id: str, patterns: list[str]) -> Path:
     try:
         return Path(snapshot_download(repo_id, allow_patterns=patterns))
     except Exception as error:  # the Hub client raises many kinds: offline, unknown, gated, no access
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(
             f"{repo_id!r} is no folder here and could not be had from the Hub; check the spelling and the network. "
-            f"The Hub's client says: {reason}"
+            f"The Hub's client says: {reason(error)}"
         ) from error
 
 

@@ -152,7 +152,7 @@ def fit_or_discard(config: TrainConfig, run: Path, *, cpu: bool = False, fresh: 
     """`fit`; where it fails and has written nothing, the folder of a `fresh` run, made by this command, is removed."""
     try:
         return fit(config, run, cpu=cpu)
-    except Exception:
+    except (ValueError, RuntimeError, OSError):  # what the command line turns into a sentence
         if fresh and [path.name for path in run.iterdir()] == ["config.json"]:
             (run / "config.json").unlink()
             run.rmdir()

@@ -13,6 +13,7 @@ from rekd import checkpoints
 from rekd.checkpoints import Checkpoint
 from rekd.config import ModelConfig, ReaderConfig, TrainConfig, choose
 from rekd.data import TASKS, Encoded, TaskSpec, encode, load_split
+from rekd.errors import reason
 from rekd.models import RationaleModel, build
 from rekd.training.feed import Feed, alignment
 from rekd.types import Split
@@ -229,11 +230,10 @@ def _new_image(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, Ima
 
 def _ways_out(backbone: str, error: OSError, other: str) -> str:
     """Why weights are needed that could not be had, and what to do."""
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return (
         f"Training starts from the pretrained weights {backbone!r}, and they are neither here nor to be had from the "
         f"Hugging Face Hub. Go online once, so that they are kept in the Hub's cache, or {other}. "
-        f"The reason given: {reason}"
+        f"The reason given: {reason(error)}"
     )
 
 

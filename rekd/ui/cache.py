@@ -155,10 +155,10 @@ def opinion(judge: Info, example: Example) -> Prediction:
 @_kept(8)
 def asked(judge: Info, example: Example) -> Remembering:
     """The judge of one input, which answers for each mask once, whichever row asks."""
-    from rekd.explanations.rationale import judge as asked
+    from rekd.explanations import rationale as explained
     from rekd.measures.faithfulness import Remembering
 
-    return Remembering(asked(checkpoint(judge).model, reading(judge, example)))
+    return Remembering(explained.judge(checkpoint(judge).model, reading(judge, example)))
 
 
 @_kept(2000)
