@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from rekd.ui.cards import budget, cards
 from rekd.ui.frame import frame
-from rekd.ui.panels import panels, table
+from rekd.ui.panels import panels
 from rekd.ui.picker import pick
+from rekd.ui.table import ScoreTable
 
 
 def explore() -> None:
@@ -21,8 +24,12 @@ def explore() -> None:
         return
     found, drawing = drawn
     k, whose = budget(desk, found)
-    methods = panels(desk, drawing, k, whose)
-    table(desk, drawing, found, methods, k)
+    above = st.container()  # the panels stand above the table, whose first rows are there before them
+    table = ScoreTable(desk, drawing, found, k)
+    with above:
+        for name, item in panels(desk, drawing, k, whose):
+            table.add({name: item})
+    table.finish()
 
 
 explore()

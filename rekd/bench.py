@@ -40,17 +40,29 @@ REVIEW = (
     "afterwards."
 )
 CARDS = "document.querySelectorAll('.st-key-cards .rk-role').length > 0"
-SCORES = "[...document.querySelectorAll('[data-testid=\"stMain\"] *')].some(e => e.textContent.includes('★ marks'))"
-
+CAPTIONS = "[...document.querySelectorAll('[data-testid=\"stCaptionContainer\"]')]"
+SCORES = f"{CAPTIONS}.some(e => e.textContent.includes('★ marks'))"
+WAIT = """patience => new Promise(done => {
+  const end = held => { watch.disconnect(); clearTimeout(late); done(held) };
+  const look = () => { if (%s) end(true) };
+  const watch = new MutationObserver(look);
+  const late = setTimeout(end, patience, false);
+  watch.observe(document, {subtree: true, childList: true, characterData: true, attributes: true});
+  look();
+})"""
 IDLE = "document.querySelector('[data-testid=\"stApp\"]').dataset.testScriptState === 'notRunning'"
 
 
-@contextmanager
-def server(home: Path) -> Iterator[tuple[str, psutil.Process]]:
-    """The app on a free port, with a home folder of its own: its address and process."""
+def free_port() -> int:
+    """A port that nobody listens on."""
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+@contextmanager
+def server(home: Path, port: int) -> Iterator[tuple[str, psutil.Process]]:
+    """The app on a port, with a home folder of its own: its address and process."""
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += [f"--server.port={port}", "--server.address=127.0.0.1"]
     environment = os.environ | {"HOME": str(home), "USERPROFILE": str(home), "REKD_CACHE": str(home / "cache")}
@@ -67,7 +79,7 @@ def server(home: Path) -> Iterator[tuple[str, psutil.Process]]:
 
 @contextmanager
 def browser(path: str | None):
-    """A headless Chromium.
+    """A headless Chromium with one profile: what it has fetched once it keeps, as a person's own browser does.
 
     Raises:
         RuntimeError: Playwright or a browser is missing, with what to do.
@@ -85,7 +97,7 @@ def browser(path: str | None):
     root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with sync_playwright() as engine:
         chromium = engine.chromium.launch(executable_path=found, args=["--disable-gpu", *root])
-        yield chromium
+        yield chromium.new_context()
         chromium.close()
 
 
@@ -100,8 +112,15 @@ def _open(page, address: str) -> None:
 
 
 def _until(page, condition: str, since: float) -> float:
-    """Seconds from `since` until a condition of the page holds, looked at every 20 ms."""
-    page.wait_for_function(f"() => {condition}", polling=20, timeout=PATIENCE)
+    """Seconds from `since` until a condition of the page holds.
+
+    It is looked at when the page changes: asking all the time would take the processor from what is measured.
+
+    Raises:
+        RuntimeError: it did not come to hold.
+    """
+    if not page.evaluate(WAIT % condition, PATIENCE):
+        raise RuntimeError(f"the page did not show within {PATIENCE // 1000} s what is measured: {condition}")
     return time.perf_counter() - since
 
 
@@ -110,11 +129,14 @@ def _settled(page) -> None:
     page.wait_for_timeout(1000)
 
 
-def _start(chromium, query: dict[str, str]) -> dict[str, float]:
-    """Seconds from starting the server to the cards and to the full view, and its memory then (GB)."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+def _start(windows, port: int, query: dict[str, str]) -> dict[str, float]:
+    """Seconds from starting the server to the cards and to the full view, and its memory then (GB).
+
+    The browser is open before, and the port is the one of the starts before, for which it has the page's scripts.
+    """
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, closing(windows.new_page()) as page:
         since = time.perf_counter()
-        with server(Path(home)) as (address, process), closing(chromium.new_page()) as page:
+        with server(Path(home), port) as (address, process):
             _open(page, f"{address}?{urlencode(query)}")
             out = {"cards": _until(page, CARDS, since), "full": _until(page, SCORES, since)}
             _settled(page)
@@ -126,12 +148,12 @@ def _resident(process: psutil.Process) -> int:
     return sum(each.memory_info().rss for each in [process, *process.children(recursive=True)])
 
 
-def _warm(chromium) -> dict[str, list[float]]:
+def _warm(windows, port: int) -> dict[str, list[float]]:
     """Seconds to the next example without Captum, and to cards and scores of a new review, on a server that runs."""
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home,
-        server(Path(home)) as (address, _),
-        closing(chromium.new_page()) as page,
+        server(Path(home), port) as (address, _),
+        closing(windows.new_page()) as page,
     ):
         _open(page, f"{address}?{urlencode({'task': 'imdb', 'own': '1', 'text': 'A warm, funny film.'})}")
         _until(page, SCORES, 0.0)
@@ -210,10 +232,11 @@ def _spread(values: list[float], unit: str) -> str:
 
 def bench_app(path: str | None, out: Path | None, say: Callable[[str], None] = print) -> int:
     """Measure, print the table, and write it as JSON where `out` is given."""
-    with browser(path) as chromium:
-        _start(chromium, {"task": "imdb"})  # the first start after installing reads everything from disk
-        starts = [_start(chromium, {"task": "imdb"}) for _ in range(STARTS)]
-        measured = {name: [each[name] for each in starts] for name in starts[0]} | _warm(chromium)
+    query, port = {"task": "imdb"}, free_port()
+    with browser(path) as windows:
+        _start(windows, port, query)  # the first start after installing reads everything from disk
+        starts = [_start(windows, port, query) for _ in range(STARTS)]
+        measured = {name: [each[name] for each in starts] for name in starts[0]} | _warm(windows, port)
     for line in lines(measured, machine()):
         say(line)
     if out is not None:

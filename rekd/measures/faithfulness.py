@@ -19,8 +19,9 @@ Judge = Callable[[Tensor], Tensor]
 
 SHARES = (0.01, 0.05, 0.10, 0.20, 0.50)
 POINTS = 20
-SLACK = 1.25
-"""Largest mask of a batch over its smallest, give or take four units, so that small masks share one too."""
+SLACK, SPARE = 1.25, 24
+"""A batch's largest mask has at most SLACK times the units of its smallest, and SPARE more: padding costs less than the
+fixed price of a batch of its own."""
 
 _HELP = {
     "sufficiency": "Probability lost when the judge sees the marked units alone; lower is better.",
@@ -79,7 +80,7 @@ class Remembering:
         """Rows of similar size together: a judge that cuts the sequence to what is marked then pads by a quarter."""
         batch: list[int] = []
         for i in sorted(rows, key=lambda i: sizes[i]):
-            if batch and (len(batch) == self.chunk or sizes[i] > SLACK * sizes[batch[0]] + 4):
+            if batch and (len(batch) == self.chunk or sizes[i] > SLACK * sizes[batch[0]] + SPARE):
                 yield batch
                 batch = []
             batch.append(i)
@@ -91,6 +92,23 @@ def ranked_masks(order: Tensor, counts: Sequence[int]) -> Tensor:
     """Masks of the first `counts` units of an order: (N,) unit indices -> (len(counts), N) bool."""
     rank = torch.empty_like(order).scatter_(0, order, torch.arange(len(order)))
     return rank[None] < torch.tensor(counts)[:, None]
+
+
+def plan(mask: Sequence[bool] | Tensor, scores: Sequence[float] | Tensor) -> Tensor:
+    """The masks that `faithfulness` asks a judge about without curves: whole, marked, rest, best shares, their rests.
+
+    Whoever scores several masks of an input asks a Remembering judge about all their plans at once, in fewer batches.
+
+    Args:
+        mask, scores: as for `faithfulness`.
+
+    Returns:
+        (3 + 2 * len(SHARES), N) bool.
+    """
+    mask, scores = _checked(mask, scores)
+    n, order = len(mask), scores.argsort(descending=True, stable=True)
+    tops = ranked_masks(order, [budget(n, share) for share in SHARES])
+    return torch.cat([torch.ones(1, n, dtype=torch.bool), mask[None], ~mask[None], tops, ~tops])
 
 
 def faithfulness(
@@ -116,13 +134,12 @@ def faithfulness(
     """
     mask, scores = _checked(mask, scores)
     judge = judge if isinstance(judge, Remembering) else Remembering(judge)
-    n, order = len(mask), scores.argsort(descending=True, stable=True)
-    tops = ranked_masks(order, [budget(n, share) for share in SHARES])
-    plan = torch.cat([torch.ones(1, n, dtype=torch.bool), mask[None], ~mask[None], tops, ~tops])
-    answer = judge(torch.cat([plan, *_curve_masks(order, seed)])) if with_curves else judge(plan)
+    masks = plan(mask, scores)
+    order = scores.argsort(descending=True, stable=True)
+    answer = judge(torch.cat([masks, *_curve_masks(order, seed)]) if with_curves else masks)
     if not 0 <= target < answer.shape[1]:
         raise ValueError(f"target is {target}; the judge knows classes 0 to {answer.shape[1] - 1}")
-    whole, *rest = answer[: len(plan), target].tolist()
+    whole, *rest = answer[: len(masks), target].tolist()
     lost = [whole - p for p in rest]
     kept_lost, left_lost = lost[2 : 2 + len(SHARES)], lost[2 + len(SHARES) :]
     values = {"sufficiency": lost[0], "comprehensiveness": lost[1]}

@@ -6,6 +6,7 @@ the models are imported by the first call, so that a page's frame stands before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -163,12 +164,22 @@ def asked(judge: Info, example: Example) -> Remembering:
 
 @_kept(2000)
 def score(
-    judge: Info, example: Example, item: Explanation, target: int, reference: Explanation | None
+    judge: Info,
+    example: Example,
+    item: Explanation,
+    target: int,
+    reference: Explanation | None,
+    _beside: Sequence[Explanation] = (),
 ) -> dict[str, Score]:
-    """One row of the score table; see `scores.row`."""
-    from rekd.ui.scores import row
+    """One row of the score table; see `scores.row`. _beside: whose rows are wanted too; their masks share batches."""
+    import torch
 
-    return row(asked(judge, example), reading(judge, example), example, item, target, reference)
+    from rekd.ui.scores import asked_of, row
+
+    ask, read = asked(judge, example), reading(judge, example)
+    if _beside:
+        ask(torch.cat([asked_of(each, read) for each in (item, *_beside)]))
+    return row(ask, read, example, item, target, reference)
 
 
 @_kept(400)

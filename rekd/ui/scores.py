@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from rekd.measures.faithfulness import Remembering
     from rekd.types import Example, Explanation, Score, Units
     from rekd.units import Reading
@@ -34,6 +36,19 @@ def align(values: Sequence, source: Units, target: Units, blank) -> list:
     return [held.get(place[0], blank) for place in target.places]
 
 
+def asked_of(item: Explanation, reading: Reading) -> Tensor:
+    """The masks (M, N) that a judge with this reading is asked about for an explanation's `row`."""
+    from rekd.measures.faithfulness import plan
+
+    return plan(*_carried(item, reading))
+
+
+def _carried(item: Explanation, reading: Reading) -> tuple[list[bool], list[float]]:
+    """Mask and scores on a judge's units."""
+    units = reading.units[0]
+    return align(item.mask, item.units, units, False), align(item.scores, item.units, units, UNREAD)
+
+
 def row(
     ask: Remembering,
     reading: Reading,
@@ -50,9 +65,7 @@ def row(
     """
     from rekd.measures.faithfulness import faithfulness
 
-    units = reading.units[0]
-    mask = align(item.mask, item.units, units, False)
-    order = align(item.scores, item.units, units, UNREAD)
+    mask, order = _carried(item, reading)
     given = faithfulness(ask, mask, order, target, with_curves=False)
     got = {score.name: score for score in given}
     return {name: got[name] for name in COLUMNS} | _agreement(mask, reading, example, reference)
@@ -84,15 +97,14 @@ def random_row(
     """The random control: the mean over DRAWS masks of k units, with their standard deviation."""
     import torch
 
-    from rekd.measures.faithfulness import faithfulness
+    from rekd.measures.faithfulness import faithfulness, plan
 
     n = len(reading.units[0])
     orders = [torch.rand(n, generator=torch.Generator().manual_seed(seed)).tolist() for seed in range(DRAWS)]
-    given = faithfulness(ask, largest(orders[0], k), orders[0], target, with_curves=False)
-    first = {score.name: score for score in given}
     masks = torch.tensor([largest(order, k) for order in orders])
-    whole, *probs = ask(torch.cat([torch.ones(1, n, dtype=torch.bool), masks, ~masks]))[:, target].tolist()
-    lost = [whole - p for p in probs]
+    whole, *probs = ask(torch.cat([plan(masks[0], orders[0]), masks, ~masks]))[:, target].tolist()
+    lost = [whole - p for p in probs[-2 * DRAWS :]]
+    first = {score.name: score for score in faithfulness(ask, masks[0], orders[0], target, with_curves=False)}
     agreed = [_agreement(mask.tolist(), reading, example, reference) for mask in masks]
     out = {"sufficiency": _mean(first["sufficiency"], lost[:DRAWS])}
     out["comprehensiveness"] = _mean(first["comprehensiveness"], lost[DRAWS:])

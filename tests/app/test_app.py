@@ -10,7 +10,7 @@ from helpers import tiny_checkpoints
 from streamlit.testing.v1 import AppTest
 
 from rekd import checkpoints
-from rekd.ui import cache
+from rekd.ui import cache, components
 
 
 def test_the_first_view_needs_no_click():
@@ -54,6 +54,32 @@ def test_without_methods_there_are_no_panels_and_still_scores():
     at = opened(methods="-")
     assert not panels(at) and len(tables(at)) == 1
     assert [sub.value for sub in at.subheader] == ["Scores"]
+
+
+def test_the_scores_arrive_with_what_they_score_and_stars_come_last(monkeypatch):
+    drawn, table = [], components.table
+
+    def recorded(rows, caption, stars=True):
+        drawn.append(([row.name for row in rows], stars))
+        return table(rows, caption, stars)
+
+    monkeypatch.setattr(components, "table", recorded)
+    opened(methods="FeatureAblation,InputXGradient")
+    first, second, third, last = drawn
+    assert first == (["Teacher", "RE", "REKD", "random"], False)
+    assert second[0] == [*first[0][:-1], "FeatureAblation", "random"]
+    assert third[0] == [*first[0][:-1], "FeatureAblation", "InputXGradient", "random"]
+    assert last == (third[0], True)
+
+
+def test_a_damaged_judge_is_said_once_and_the_panels_stand(tmp_path, monkeypatch):
+    root = tiny_checkpoints(tmp_path / "broken", roles=("cls", "re", "random"))
+    weights = next((root / "imdb-random").glob("model*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-10])
+    monkeypatch.setenv("REKD_CHECKPOINTS", str(root))
+    at = opened(methods="FeatureAblation,InputXGradient", judge="imdb-random")
+    assert len(panels(at)) == 2 and not tables(at)
+    assert len(at.error) == 1 and "imdb\\-random" in at.error[0].value
 
 
 def test_everything_below_the_cards_is_on_one_budget():

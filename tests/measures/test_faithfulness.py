@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers import same
 
-from rekd.measures.faithfulness import SHARES, Remembering, curves, faithfulness, ranked_masks
+from rekd.measures.faithfulness import SHARES, Remembering, curves, faithfulness, plan, ranked_masks
 
 WORTH = torch.tensor([0.3, -0.1, 0.2, 0.0, 0.1])
 
@@ -81,6 +81,19 @@ def test_no_mask_is_judged_twice_and_the_random_order_is_shared():
     without = AdditiveJudge(judge.worth)
     faithfulness(without, scores > 0.9, scores, 1, with_curves=False)
     assert len(without.asked) <= 3 + 2 * len(SHARES) and without.calls <= 6
+
+
+def test_after_its_plan_a_row_asks_for_nothing_more():
+    judge, rows = AdditiveJudge(), [([True, False, False, True, False], [5, 4, 3, 2, 1]), ([True] * 5, [1, 2, 3, 4, 5])]
+    shared = Remembering(judge)
+    shared(torch.cat([plan(*each) for each in rows]))
+    calls = judge.calls
+    for each in rows:
+        assert faithfulness(shared, *each, 1, with_curves=False) == faithfulness(judge, *each, 1, with_curves=False)
+        judge.calls -= 1  # the second, which asked by itself
+    assert judge.calls == calls
+    with pytest.raises(ValueError, match="must be"):
+        plan([True], [1, 2])
 
 
 def test_batches_hold_masks_of_similar_size_so_that_little_is_padded():

@@ -14,7 +14,7 @@ from rekd.explanations.rationale import explain, judge
 from rekd.measures.faithfulness import Remembering, faithfulness
 from rekd.types import Example, Explanation, Units
 from rekd.ui import scores
-from rekd.ui.scores import align, centred_item, cut, random_row, row
+from rekd.ui.scores import align, asked_of, centred_item, cut, random_row, row
 from rekd.units import words
 
 TEXT = "The story is slow at first, but the end is warm, funny and never dull: a lovely film."
@@ -80,6 +80,26 @@ def test_a_row_holds_what_the_measures_give(house):
     assert list(out["re"])[:4] == list(scores.COLUMNS)
     for name in scores.COLUMNS:
         same(out["re"][name].value, given[name], atol=1e-6, what=name)
+
+
+def test_masks_asked_about_together_are_those_of_the_rows(house):
+    example, by = Example("own", text=TEXT), house["imdb-cls"]
+    read, calls = by.reader.read([example]), []
+    asked = judge(by.model, read)
+
+    def counting(masks):
+        calls.append(len(masks))
+        return asked(masks)
+
+    ask, held = Remembering(counting), [house[f"imdb-{role}"] for role in ("teacher", "re")]
+    items = [cut(explain("x", each.model, each.reader.read([example])), 4) for each in held]
+    ask(torch.cat([asked_of(item, read) for item in items]))
+    before = len(calls)
+    got = [row(ask, read, example, item, 0, None) for item in items]
+    assert len(calls) == before
+    alone = [row(Remembering(asked), read, example, item, 0, None) for item in items]
+    for one, other in zip(got, alone, strict=True):
+        same([s.value for s in one.values()], [s.value for s in other.values()], atol=1e-6)
 
 
 def test_the_teacher_is_not_compared_with_itself(house):
