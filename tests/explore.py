@@ -68,7 +68,7 @@ def said(at: AppTest) -> str:
 
 def picked(at: AppTest, key: str):
     """The widget with this key, wherever it stands."""
-    kinds = ("selectbox", "number_input", "button", "text_area", "multiselect", "button_group", "text_input")
+    kinds = ("selectbox", "number_input", "button", "text_area", "multiselect", "button_group", "text_input", "toggle")
     return next(w for kind in kinds for w in getattr(at, kind, at.get(kind)) if w.key == key)
 
 

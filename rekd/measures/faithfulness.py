@@ -94,21 +94,24 @@ def ranked_masks(order: Tensor, counts: Sequence[int]) -> Tensor:
     return rank[None] < torch.tensor(counts)[:, None]
 
 
-def plan(mask: Sequence[bool] | Tensor, scores: Sequence[float] | Tensor) -> Tensor:
-    """The masks that `faithfulness` asks a judge about without curves: whole, marked, rest, best shares, their rests.
+def plan(mask: Sequence[bool] | Tensor, scores: Sequence[float] | Tensor, *, with_aopc: bool = True) -> Tensor:
+    """The masks that `faithfulness` asks about without curves: all units, the marked, the rest, best shares, the rests.
 
     Whoever scores several masks of an input asks a Remembering judge about all their plans at once, in fewer batches.
 
     Args:
-        mask, scores: as for `faithfulness`.
+        mask, scores, with_aopc: as for `faithfulness`.
 
     Returns:
-        (3 + 2 * len(SHARES), N) bool.
+        (3 or, with AOPC, 3 + 2 * len(SHARES), N) bool.
     """
     mask, scores = _checked(mask, scores)
-    n, order = len(mask), scores.argsort(descending=True, stable=True)
-    tops = ranked_masks(order, [budget(n, share) for share in SHARES])
-    return torch.cat([torch.ones(1, n, dtype=torch.bool), mask[None], ~mask[None], tops, ~tops])
+    n = len(mask)
+    masks = [torch.ones(1, n, dtype=torch.bool), mask[None], ~mask[None]]
+    if with_aopc:
+        tops = ranked_masks(scores.argsort(descending=True, stable=True), [budget(n, share) for share in SHARES])
+        masks += [tops, ~tops]
+    return torch.cat(masks)
 
 
 def faithfulness(
@@ -117,6 +120,7 @@ def faithfulness(
     scores: Sequence[float] | Tensor,
     target: int,
     *,
+    with_aopc: bool = True,
     with_curves: bool = True,
     seed: int = 0,
 ) -> tuple[Score, ...]:
@@ -125,6 +129,7 @@ def faithfulness(
     Args:
         judge: masks (M, N) bool -> probabilities (M, K). mask: (N,) marked units. scores: (N,) the larger the sooner
             marked; ties to the earlier unit. target: the class y.
+        with_aopc: ask for AOPC too: ten masks more.
         with_curves: ask for the AUCs too: about 80 masks more, of which a Remembering judge that is used again has
             the random order's 40 already.
         seed: of the random order.
@@ -134,17 +139,17 @@ def faithfulness(
     """
     mask, scores = _checked(mask, scores)
     judge = judge if isinstance(judge, Remembering) else Remembering(judge)
-    masks = plan(mask, scores)
+    masks = plan(mask, scores, with_aopc=with_aopc)
     order = scores.argsort(descending=True, stable=True)
     answer = judge(torch.cat([masks, *_curve_masks(order, seed)]) if with_curves else masks)
     if not 0 <= target < answer.shape[1]:
         raise ValueError(f"target is {target}; the judge knows classes 0 to {answer.shape[1] - 1}")
     whole, *rest = answer[: len(masks), target].tolist()
-    lost = [whole - p for p in rest]
-    kept_lost, left_lost = lost[2 : 2 + len(SHARES)], lost[2 + len(SHARES) :]
-    values = {"sufficiency": lost[0], "comprehensiveness": lost[1]}
-    values["AOPC sufficiency"] = sum(kept_lost) / len(SHARES)
-    values["AOPC comprehensiveness"] = sum(left_lost) / len(SHARES)
+    kept, left, *shares = [whole - p for p in rest]
+    values = {"sufficiency": kept, "comprehensiveness": left}
+    if with_aopc:
+        values["AOPC sufficiency"] = sum(shares[: len(SHARES)]) / len(SHARES)
+        values["AOPC comprehensiveness"] = sum(shares[len(SHARES) :]) / len(SHARES)
     if with_curves:
         values |= _areas(curves(judge, scores, target, seed=seed))
     return tuple(_score(name, value) for name, value in values.items())

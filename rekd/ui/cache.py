@@ -169,6 +169,7 @@ def score(
     item: Explanation,
     target: int,
     reference: Explanation | None,
+    aopc: bool,
     _beside: Sequence[Explanation] = (),
 ) -> dict[str, Score]:
     """One row of the score table; see `scores.row`. _beside: whose rows are wanted too; their masks share batches."""
@@ -178,16 +179,18 @@ def score(
 
     ask, read = asked(judge, example), reading(judge, example)
     if _beside:
-        ask(torch.cat([asked_of(each, read) for each in (item, *_beside)]))
-    return row(ask, read, example, item, target, reference)
+        ask(torch.cat([asked_of(each, read, aopc) for each in (item, *_beside)]))
+    return row(ask, read, example, item, target, reference, aopc)
 
 
 @_kept(400)
-def score_random(judge: Info, example: Example, k: int, target: int, reference: Explanation | None) -> dict[str, Score]:
+def score_random(
+    judge: Info, example: Example, k: int, target: int, reference: Explanation | None, aopc: bool
+) -> dict[str, Score]:
     """The random control's row; see `scores.random_row`."""
     from rekd.ui.scores import random_row
 
-    return random_row(asked(judge, example), reading(judge, example), example, k, target, reference)
+    return random_row(asked(judge, example), reading(judge, example), example, k, target, reference, aopc)
 
 
 @_kept(400)

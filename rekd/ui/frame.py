@@ -192,6 +192,8 @@ def _captum(desk: Desk) -> None:
     st.selectbox(
         "Class scored", list(classes), format_func=classes.get, help=help_text, **state.widget("target", view.target)
     )
+    help_text = "Two more columns: the scores averaged over the best 1, 5, 10, 20 and 50 % of the units."
+    st.toggle("AOPC in the table", help=help_text, **state.widget("aopc", view.aopc))
 
 
 def _judge_label(info: Info) -> str:

@@ -28,8 +28,9 @@ named *exhibit* do so on purpose; choose them under *Models compared*.
 has. The *convergence delta* is by how much the scores miss the change that they should add up to.
 
 **Scores.** One model, the *judge*, sees every mask in turn. *Sufficiency*: what its probability loses when it sees the
-marked units alone. *Comprehensiveness*: what it loses without them. *AOPC*: the same, averaged over several numbers of
-units. *Random* and *centred* are controls that look at nothing: a mask worth having beats them.
+marked units alone. *Comprehensiveness*: what it loses without them. *AOPC*, a switch under *Captum and scores*: the
+same, averaged over several numbers of units. *Random* and *centred* are controls that look at nothing: a mask worth
+having beats them.
 """
 
 

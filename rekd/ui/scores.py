@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 DRAWS = 5
 """Random masks behind the control row; its AOPC, ten masks an order, are of the first draw alone."""
-COLUMNS = ("sufficiency", "comprehensiveness", "AOPC sufficiency", "AOPC comprehensiveness")
 UNREAD = -1e9
 """Score of a unit that a row's model did not read: it comes last in every ranking."""
 
@@ -36,11 +35,11 @@ def align(values: Sequence, source: Units, target: Units, blank) -> list:
     return [held.get(place[0], blank) for place in target.places]
 
 
-def asked_of(item: Explanation, reading: Reading) -> Tensor:
+def asked_of(item: Explanation, reading: Reading, aopc: bool) -> Tensor:
     """The masks (M, N) that a judge with this reading is asked about for an explanation's `row`."""
     from rekd.measures.faithfulness import plan
 
-    return plan(*_carried(item, reading))
+    return plan(*_carried(item, reading), with_aopc=aopc)
 
 
 def _carried(item: Explanation, reading: Reading) -> tuple[list[bool], list[float]]:
@@ -56,19 +55,19 @@ def row(
     item: Explanation,
     target: int,
     reference: Explanation | None,
+    aopc: bool = False,
 ) -> dict[str, Score]:
-    """One mask's scores: COLUMNS, then IoU with the teacher and unit F1 where there is a teacher, or evidence.
+    """One mask's scores: faithfulness, then IoU with the teacher and unit F1 where there is a teacher, or evidence.
 
     Args:
         ask: the judge, of this input. reading: the example as the judge reads it. target: the class whose probability
-        counts. reference: the teacher's explanation, None for the teacher's own row.
+        counts. reference: the teacher's explanation, None for the teacher's own row. aopc: AOPC too, ten masks more.
     """
     from rekd.measures.faithfulness import faithfulness
 
     mask, order = _carried(item, reading)
-    given = faithfulness(ask, mask, order, target, with_curves=False)
-    got = {score.name: score for score in given}
-    return {name: got[name] for name in COLUMNS} | _agreement(mask, reading, example, reference)
+    given = faithfulness(ask, mask, order, target, with_aopc=aopc, with_curves=False)
+    return {score.name: score for score in given} | _agreement(mask, reading, example, reference)
 
 
 def _agreement(mask: list[bool], reading: Reading, example: Example, reference: Explanation | None) -> dict[str, Score]:
@@ -92,7 +91,13 @@ def _agreement(mask: list[bool], reading: Reading, example: Example, reference: 
 
 
 def random_row(
-    ask: Remembering, reading: Reading, example: Example, k: int, target: int, reference: Explanation | None
+    ask: Remembering,
+    reading: Reading,
+    example: Example,
+    k: int,
+    target: int,
+    reference: Explanation | None,
+    aopc: bool = False,
 ) -> dict[str, Score]:
     """The random control: the mean over DRAWS masks of k units, with their standard deviation."""
     import torch
@@ -102,13 +107,14 @@ def random_row(
     n = len(reading.units[0])
     orders = [torch.rand(n, generator=torch.Generator().manual_seed(seed)).tolist() for seed in range(DRAWS)]
     masks = torch.tensor([largest(order, k) for order in orders])
-    whole, *probs = ask(torch.cat([plan(masks[0], orders[0]), masks, ~masks]))[:, target].tolist()
+    asked = torch.cat([plan(masks[0], orders[0], with_aopc=aopc), masks, ~masks])
+    whole, *probs = ask(asked)[:, target].tolist()
     lost = [whole - p for p in probs[-2 * DRAWS :]]
-    first = {score.name: score for score in faithfulness(ask, masks[0], orders[0], target, with_curves=False)}
+    given = faithfulness(ask, masks[0], orders[0], target, with_aopc=aopc, with_curves=False)
+    out = {score.name: score for score in given}
+    out["sufficiency"] = _mean(out["sufficiency"], lost[:DRAWS])
+    out["comprehensiveness"] = _mean(out["comprehensiveness"], lost[DRAWS:])
     agreed = [_agreement(mask.tolist(), reading, example, reference) for mask in masks]
-    out = {"sufficiency": _mean(first["sufficiency"], lost[:DRAWS])}
-    out["comprehensiveness"] = _mean(first["comprehensiveness"], lost[DRAWS:])
-    out |= {name: first[name] for name in COLUMNS[2:]}
     return out | {name: _mean(score, [draw[name].value for draw in agreed]) for name, score in agreed[0].items()}
 
 

@@ -27,7 +27,7 @@ class View:
 
     text: the own text, whole. upload: content hash of the own picture. teacher, cls, re, rekd: names of the models
     compared. explain: the slot whose model Captum explains. judge: name of the model that scores, target: of the class
-    that it scores. An empty slot is "-".
+    that it scores, aopc: also over several shares. An empty slot is "-".
     """
 
     task: str = ""
@@ -47,6 +47,7 @@ class View:
     explain: str = "cls"
     judge: str = ""
     target: str = ""
+    aopc: bool = False
 
     def model(self, slot: str) -> str:
         return getattr(self, slot)
@@ -55,6 +56,7 @@ class View:
 _PLAIN = View()
 _CHOICES = {"rule": RULES, "show": SHOWS, "explain": SLOTS}
 _NUMBERS = ("example", "seed")
+_SWITCHES = ("own", "aopc")
 _NAMES = ("task", "data", *SLOTS, "judge", "target")
 _KNOWN = tuple(f.name for f in fields(View)) + ("kept",)
 
@@ -67,11 +69,12 @@ def address(view: View) -> dict[str, str]:
     out = {}
     for field in fields(View):
         value = getattr(view, field.name)
-        if value == field.default or field.name in ("text", "upload", "own"):
+        if value == field.default or field.name in ("text", "upload"):
             continue
-        out[field.name] = ",".join(value) or "-" if field.name == "methods" else str(value)
-    if view.own:
-        out["own"] = "1"
+        if field.name in _SWITCHES:
+            out[field.name] = "1"
+        else:
+            out[field.name] = ",".join(value) or "-" if field.name == "methods" else str(value)
     if view.own and view.text and len(view.text) <= IN_ADDRESS:
         out["text"] = view.text
     elif view.text:
@@ -102,7 +105,7 @@ def parse(params: Mapping[str, str]) -> tuple[View, list[str]]:
                 notes.append(f"The address has {name} {_quote(number)}, {limits}; {_usual(name)} is used.")
     if "methods" in params:
         values["methods"] = _methods(params["methods"], notes)
-    values["own"] = params.get("own", "") == "1"
+    values |= {name: params.get(name, "") == "1" for name in _SWITCHES}
     values |= _own(params, notes)
     return View(**values), notes
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 COLUMN_HELP = {
     "sufficiency": "How much probability the judge loses when it sees the marked units alone.",
     "comprehensiveness": "How much probability the judge loses when the marked units are taken away.",
-    "AOPC": "The mean of the same over the best 1, 5, 10, 20 and 50 % of the units, by P(select) or a method's score.",
+    "AOPC": "The mean of the same over the best 1, 5, 10, 20 and 50 % of the units, by P(select) or a method's score; "
+    "switched on in the sidebar under *Captum and scores*.",
     "IoU with teacher": "Units marked by both over units marked by either.",
     "unit F1": "Against the planted or human rationale: the balance of what was found and what was marked in vain.",
 }
@@ -78,23 +79,23 @@ class ScoreTable:
         self.target = self.desk.classes.index(target) if target else self.said.label
 
     def _score(self, items: Mapping[str, Explanation]) -> None:
-        judge, classes = self.desk.judge, self.desk.classes
+        judge, classes, aopc = self.desk.judge, self.desk.classes, self.desk.view.aopc
         for name, item in items.items():
             reference = None if item is self.teacher else self.teacher
             beside = tuple(other for other in items.values() if other is not item)
             told = item.prediction is not None and item.prediction.label != self.target
-            numbers = cache.score(judge, self.example, item, self.target, reference, beside)
+            numbers = cache.score(judge, self.example, item, self.target, reference, aopc, beside)
             self.rows.append(Row(name, numbers, f"says {classes[item.prediction.label]}" if told else ""))
 
     def _controls(self) -> None:
         if self.controls:
             return
-        judge, k = self.desk.judge, min(self.k, len(self.read.units[0]))
-        numbers = cache.score_random(judge, self.example, k, self.target, self.teacher)
+        judge, k, aopc = self.desk.judge, min(self.k, len(self.read.units[0])), self.desk.view.aopc
+        numbers = cache.score_random(judge, self.example, k, self.target, self.teacher, aopc)
         self.controls.append(Row("random", numbers, f"control, mean ± sd of {scores.DRAWS}", control=True))
         if self.desk.modality == "image":
             middle = scores.centred_item(self.read, k)
-            numbers = cache.score(judge, self.example, middle, self.target, self.teacher)
+            numbers = cache.score(judge, self.example, middle, self.target, self.teacher, aopc)
             self.controls.append(Row("centred", numbers, "control", control=True))
 
     def _draw(self, stars: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from explore import APP, LEAKS, blocks, cards, opened, panels, picked, said, sound, tables, text_of
+from explore import APP, LEAKS, blocks, cards, opened, panels, picked, reopened, said, sound, tables, text_of
 from helpers import tiny_checkpoints
 from streamlit.testing.v1 import AppTest
 
@@ -70,6 +70,15 @@ def test_the_scores_arrive_with_what_they_score_and_stars_come_last(monkeypatch)
     assert second[0] == [*first[0][:-1], "FeatureAblation", "random"]
     assert third[0] == [*first[0][:-1], "FeatureAblation", "InputXGradient", "random"]
     assert last == (third[0], True)
+
+
+def test_aopc_is_a_switch_that_the_address_keeps():
+    at = opened(methods="-")
+    assert "AOPC" not in tables(at)[0] and "aopc" not in at.query_params
+    picked(at, "w_aopc").set_value(True)
+    sound(at.run())
+    assert tables(at)[0].count("AOPC") >= 2
+    assert tables(reopened(at)) == tables(at)
 
 
 def test_a_damaged_judge_is_said_once_and_the_panels_stand(tmp_path, monkeypatch):

@@ -57,7 +57,10 @@ def house(tmp_path_factory):
     return {path.name: checkpoints.load(path) for path in root.glob("*-*") if (path / "config.json").is_file()}
 
 
-def scored(house, task: str, example: Example, k: int, target: int = 0):
+FAITHFUL = ("sufficiency", "comprehensiveness", "AOPC sufficiency", "AOPC comprehensiveness")
+
+
+def scored(house, task: str, example: Example, k: int, target: int = 0, aopc: bool = True):
     """Rows of teacher and re, then random (and centred), as the page asks for them."""
     by = house[f"{task}-cls"]
     read = by.reader.read([example])
@@ -66,20 +69,39 @@ def scored(house, task: str, example: Example, k: int, target: int = 0):
     for role in ("teacher", "re"):
         held = house[f"{task}-{role}"]
         items[role] = cut(explain(role, held.model, held.reader.read([example])), k)
-    out = {"teacher": row(ask, read, example, items["teacher"], target, None)}
-    out["re"] = row(ask, read, example, items["re"], target, items["teacher"])
-    out["random"] = random_row(ask, read, example, k, target, items["teacher"])
+    out = {"teacher": row(ask, read, example, items["teacher"], target, None, aopc)}
+    out["re"] = row(ask, read, example, items["re"], target, items["teacher"], aopc)
+    out["random"] = random_row(ask, read, example, k, target, items["teacher"], aopc)
     if task == "digits":
-        out["centred"] = row(ask, read, example, centred_item(read, k), target, items["teacher"])
+        out["centred"] = row(ask, read, example, centred_item(read, k), target, items["teacher"], aopc)
     return out, items, judge(by.model, read)
 
 
 def test_a_row_holds_what_the_measures_give(house):
     out, items, ask = scored(house, "imdb", Example("own", text=TEXT), 4)
     given = {s.name: s.value for s in faithfulness(ask, items["re"].mask, items["re"].scores, 0, with_curves=False)}
-    assert list(out["re"])[:4] == list(scores.COLUMNS)
-    for name in scores.COLUMNS:
+    assert list(out["re"])[:4] == list(FAITHFUL)
+    for name in FAITHFUL:
         same(out["re"][name].value, given[name], atol=1e-6, what=name)
+
+
+def test_without_aopc_a_row_asks_about_the_mask_and_its_rest_alone(house):
+    example, by = Example("own", text=TEXT), house["imdb-cls"]
+    read, asked = by.reader.read([example]), []
+    seen = judge(by.model, read)
+
+    def counting(masks):
+        asked.extend(masks.tolist())
+        return seen(masks)
+
+    item = cut(explain("re", house["imdb-re"].model, house["imdb-re"].reader.read([example])), 4)
+    got = row(Remembering(counting), read, example, item, 0, None)
+    assert list(got) == list(FAITHFUL[:2]) and len(asked) == 3
+    full = scored(house, "imdb", example, 4)[0]
+    brief = scored(house, "imdb", example, 4, aopc=False)[0]
+    for name, numbers in brief.items():
+        assert not any("AOPC" in column for column in numbers)
+        same(numbers["sufficiency"].value, full[name]["sufficiency"].value, atol=1e-6, what=name)
 
 
 def test_masks_asked_about_together_are_those_of_the_rows(house):
@@ -93,11 +115,11 @@ def test_masks_asked_about_together_are_those_of_the_rows(house):
 
     ask, held = Remembering(counting), [house[f"imdb-{role}"] for role in ("teacher", "re")]
     items = [cut(explain("x", each.model, each.reader.read([example])), 4) for each in held]
-    ask(torch.cat([asked_of(item, read) for item in items]))
+    ask(torch.cat([asked_of(item, read, True) for item in items]))
     before = len(calls)
-    got = [row(ask, read, example, item, 0, None) for item in items]
+    got = [row(ask, read, example, item, 0, None, True) for item in items]
     assert len(calls) == before
-    alone = [row(Remembering(asked), read, example, item, 0, None) for item in items]
+    alone = [row(Remembering(asked), read, example, item, 0, None, True) for item in items]
     for one, other in zip(got, alone, strict=True):
         same([s.value for s in one.values()], [s.value for s in other.values()], atol=1e-6)
 
@@ -132,7 +154,7 @@ def test_evidence_gives_unit_f1_and_its_absence_no_column(house):
 def test_the_two_classes_of_a_table_are_two_sides_of_one_coin(house):
     example = Example("own", text=TEXT)
     first, second = (scored(house, "imdb", example, 4, target=target)[0]["re"] for target in (0, 1))
-    for name in scores.COLUMNS:
+    for name in FAITHFUL:
         same(first[name].value, -second[name].value, atol=1e-6, what=name)
 
 

@@ -35,6 +35,7 @@ FULL = View(
     explain="rekd",
     judge="imdb-random",
     target="positive",
+    aopc=True,
 )
 
 names = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -42,6 +43,7 @@ views = st.builds(
     View,
     **{name: names for name in ("task", "data", "teacher", "cls", "re", "rekd", "judge", "target", "text")},
     own=st.booleans(),
+    aopc=st.booleans(),
     example=st.integers(0, state.LARGEST),
     seed=st.integers(0, state.LARGEST),
     rule=st.sampled_from(state.RULES),
