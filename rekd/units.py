@@ -125,8 +125,8 @@ class TextReader:
         held = zip(owners, pieces, strict=True)  # owner -1: space between words
         lacking = {owner for owner, piece in held if piece == self.unknown_id and owner >= 0}
         if unknown := len(lacking):
-            units = "words" if self.config.units == "words" else "word pieces"
-            notes.append(f"does not know {unknown:,} of {len(places):,} {units}")
+            unit = "word" if self.config.units == "words" else "word piece"
+            notes.append(f"does not know {unknown:,} of {len(places):,} {unit}{'s' if len(places) > 1 else ''}")
         return pieces, owners, Units(self.config.units, places), " and ".join(notes), end if cut else len(text)
 
     def _own(self, text: str, spans: list[Place], end: int) -> tuple[np.ndarray, tuple[Place, ...]]:

@@ -131,6 +131,7 @@ def test_truncation_is_said_with_the_place_where_reading_stops():
 
 
 def test_words_that_the_vocabulary_lacks_are_counted():
+    assert read("🎬").notes == ("does not know 1 of 1 word",)
     assert read("good 🎬 film 中 🎬🎬").notes == ("does not know 3 of 5 words",)
     assert read("good [SEP] film").notes == ("",), "signs that it knows, read one by one"
     cut = read("🎬 " * 100, max_tokens=12)

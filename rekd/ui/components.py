@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rekd.types import Explanation, Prediction, Score
+    from rekd.types import Explanation, Prediction, Score, Units
 
 UNIT_WORDS = {"words": "words", "pieces": "word pieces", "tokens": "tokens", "patches": "patches"}
 
@@ -72,16 +72,16 @@ def _second(prediction: Prediction, classes: Sequence[str]) -> str:
 
 def counted(item: Explanation, verb: str = "selected", cut: bool = False) -> str:
     """How much of the input the model or method kept. cut: the model read the beginning of the input alone."""
-    n, words = len(item.mask), units_of(item)
+    n, words = len(item.mask), units_of(item.units)
     if item.rule == "all":
         return f'<div class="rk-count">reads {"the first" if cut else "all"} <b>{n}</b> {words}, no mask</div>'
     return f'<div class="rk-count"><b>{item.count}</b> of {n} {words} {verb} ({percent(item.share)})</div>'
 
 
-def units_of(item: Explanation) -> str:
+def units_of(units: Units) -> str:
     """The units' name, in the number that follows a count of them all."""
-    words = UNIT_WORDS[item.units.kind]
-    return words if len(item.mask) != 1 else {"patches": "patch"}.get(words, words[:-1])
+    words = UNIT_WORDS[units.kind]
+    return words if len(units) != 1 else {"patches": "patch"}.get(words, words[:-1])
 
 
 def note(*sentences: str) -> str:

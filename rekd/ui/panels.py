@@ -45,7 +45,7 @@ def panels(desk: Desk, drawing: Drawing, k: int, whose: str) -> Iterator[tuple[s
 
 
 def _question(info, item: Explanation, whose: str) -> str:
-    said, units = plain(info.config.classes[item.target]), components.units_of(item)
+    said, units = plain(info.config.classes[item.target]), components.units_of(item.units)
     share = f"{item.count} of {len(item.mask)} {units}"
     return f"Why does **{plain(info.name)}** say “{said}”? Each method marks {share}, {whose}."
 

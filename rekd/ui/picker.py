@@ -222,11 +222,11 @@ def _own_image(desk: Desk) -> Subject | None:
     )
     if fault := st.session_state.get("file_fault", ""):
         st.error(plain(fault), icon=":material/broken_image:")
+    look = desk.specs[desk.view.task].look if desk.view.task in desk.specs else ""
+    st.caption(f"{_class_names(desk.classes)} {look}")
     if pixels is None:
         st.info("Choose a picture. Its centre is cropped and scaled to what the models read.", icon=":material/image:")
         return None
-    look = desk.specs[desk.view.task].look if desk.view.task in desk.specs else ""
-    st.caption(f"{_class_names(desk.classes)} {look}")
     notes = st.session_state.get("file_notes", {}).get(desk.view.upload, ())
     return Subject(Example("own/picture", image=pixels), notes)
 

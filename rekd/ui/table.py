@@ -100,7 +100,7 @@ class ScoreTable:
 
     def _draw(self, stars: bool) -> None:
         units = self.read.units[0]
-        share = f"{min(self.k, len(units))} of {len(units)} {components.UNIT_WORDS[units.kind]}"
+        share = f"{min(self.k, len(units))} of {len(units)} {components.units_of(units)}"
         caption = f"Every mask cut to the same {share}, seen by the judge {self.desk.judge.name}"
         self.drawn.html(components.table([*self.rows, *self.controls], caption, stars))
 

@@ -99,7 +99,7 @@ def test_a_very_long_text_is_read_from_its_start_and_said_where():
 
 def test_an_own_picture_is_read_and_a_bad_one_leaves_it_in_place():
     at = opened(task="digits", own="1")
-    assert not cards(at) and "Choose a picture" in said(at)
+    assert not cards(at) and "Choose a picture" in said(at) and "one whole digit" in said(at)
     at.file_uploader[0].set_value(("red.png", png(), "image/png"))
     sound(at.run())
     before = cards(at)
