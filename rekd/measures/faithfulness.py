@@ -77,7 +77,7 @@ class Remembering:
         return torch.stack([self.known[key] for key in keys])
 
     def _batches(self, rows: list[int], sizes: Sequence[int]) -> Iterator[list[int]]:
-        """Rows of similar size together: a judge that cuts the sequence to what is marked then pads by a quarter."""
+        """Rows of similar size together, so that a judge that cuts the sequence to what is marked pads little."""
         batch: list[int] = []
         for i in sorted(rows, key=lambda i: sizes[i]):
             if batch and (len(batch) == self.chunk or sizes[i] > SLACK * sizes[batch[0]] + SPARE):
