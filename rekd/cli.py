@@ -1,4 +1,4 @@
-"""The command line: python -m rekd train | evaluate | explain | promote | bench."""
+"""The command line: python -m rekd train | runs | evaluate | explain | promote | bench."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from rekd.files import check_writable, write_json
 from rekd.training.options import HELP
 from rekd.training.recipes import RECIPES, from_recipe
 
+INTERRUPTED = 130
+"""Exit code of what Ctrl+C ended, as shells have it."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; errors that a person can mend are printed as a sentence, exit code 2."""
@@ -28,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return arguments.run(arguments) or 0
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except (ValueError, RuntimeError, OSError) as error:
         print(f"rekd {arguments.command}: {error}", file=sys.stderr)
         return 2
@@ -37,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rekd", description="Train, evaluate and explain rationale models.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_train, _add_evaluate, _add_explain, _add_promote, _add_bench):
+    for add in (_add_train, _add_runs, _add_evaluate, _add_explain, _add_promote, _add_bench):
         add(commands)
     return parser
 
@@ -87,7 +90,9 @@ _AS_JSON = "write it such as '{\"layers\": [0, 5]}', in single quotes"
 
 def _train(arguments: argparse.Namespace) -> int:
     from rekd.training.fit import finished, fit_or_discard, read_config, start
+    from rekd.training.runs import home
     from rekd.training.setup import remarks
+    from rekd.training.status import Stopped, stop_on_signal
 
     fresh = False
     if arguments.resume:
@@ -96,7 +101,7 @@ def _train(arguments: argparse.Namespace) -> int:
     else:
         config = _train_config(arguments)
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        run = arguments.out or Path("runs") / f"{config.task}-{config.kind}-{stamp}"
+        run = arguments.out or home() / f"{config.task}-{config.kind}-{stamp}"
         fresh = not run.exists()
         config = start(config, run)
     if info := finished(config, run):
@@ -104,8 +109,61 @@ def _train(arguments: argparse.Namespace) -> int:
     else:
         for remark in remarks(config):
             print(remark)
-        info = fit_or_discard(config, run, cpu=arguments.cpu, fresh=fresh)
+        try:
+            with stop_on_signal(_say_stopping) as stop:
+                info = fit_or_discard(config, run, fresh=fresh, cpu=arguments.cpu, stop=stop)
+        except Stopped as stopped:
+            print(f"{stopped} Go on with it: python -m rekd train --resume {run}")
+            return INTERRUPTED
     print(f"Checkpoint: {info.folder}\nEvaluate it: python -m rekd evaluate {info.folder}")
+    return 0
+
+
+def _say_stopping() -> None:
+    print(
+        "\nThe run stops at its next line of metrics and saves its state. Once more stops it at once.", file=sys.stderr
+    )
+
+
+def _add_runs(commands) -> None:
+    parser = commands.add_parser("runs", help="runs: how they stand, and an end to one")
+    parser.add_argument("--at", type=Path, metavar="FOLDER", help="where runs are (default: REKD_RUNS, else runs/)")
+    what = parser.add_subparsers(dest="what", required=True)
+    what.add_parser("list", help="a line a run, the newest first").set_defaults(run=_list_runs)
+    show = what.add_parser("show", help="more of one run")
+    show.set_defaults(run=_show_run)
+    stop = what.add_parser("stop", help="ask a run to save its state and end")
+    stop.add_argument("--wait", type=float, default=60, help="seconds to wait for that (default: %(default)s)")
+    stop.add_argument("--now", action="store_true", help="end it at once; what it did since its last state is lost")
+    stop.set_defaults(run=_stop_run)
+    for command in (show, stop):
+        command.add_argument("name", metavar="RUN", help="name or folder of the run")
+
+
+def _list_runs(arguments: argparse.Namespace) -> int:
+    from rekd.training.runs import home, listing
+
+    print("\n".join(listing(arguments.at or home())))
+    return 0
+
+
+def _show_run(arguments: argparse.Namespace) -> int:
+    from rekd.training.runs import describe, find, home
+
+    print("\n".join(describe(find(arguments.name, arguments.at or home()))))
+    return 0
+
+
+def _stop_run(arguments: argparse.Namespace) -> int:
+    from rekd.training.runs import describe, find, home, stop
+    from rekd.training.status import AT_WORK
+
+    run = find(arguments.name, arguments.at or home())
+    if stop(run, arguments.wait, arguments.now).state in AT_WORK:
+        print(f"{run.folder} was asked to stop and is still at work: it evaluates, or its steps are long.")
+        print(f"Wait for it, or end it at once: python -m rekd runs stop --now {run.folder}")
+        return 1
+    print("\n".join(describe(find(arguments.name, arguments.at or home()))))
     return 0
 
 

@@ -1,9 +1,11 @@
-"""One run from configuration to checkpoint, in its folder: config.json, metrics.jsonl, state/, checkpoint/."""
+"""One run in its folder, from configuration to checkpoint: config, status and metrics, state/, checkpoint/."""
 
 from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +26,7 @@ from rekd.training.evaluate import fit_cut, own_accuracy
 from rekd.training.loop import Trainer
 from rekd.training.setup import Setup, prepare, resolve
 from rekd.training.state import load_progress
+from rekd.training.status import Heart
 from rekd.training.task import Objective, Teacher
 
 PACKAGES = ("torch", "transformers", "timm", "accelerate", "safetensors", "numpy")
@@ -110,16 +113,32 @@ def finished(config: TrainConfig, run: Path) -> Info | None:
         return None
 
 
-def fit(config: TrainConfig, run: Path, *, cpu: bool = False, quiet: bool = False) -> Info:
+def fit(
+    config: TrainConfig,
+    run: Path,
+    *,
+    cpu: bool = False,
+    quiet: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+) -> Info:
     """Train a run, or go on with it from its latest state, and write its checkpoint to run/checkpoint.
 
     Args:
         config: started by `start`, so that every field is resolved.
+        stop: whether somebody wants the run to stop; see `Trainer.train`.
 
     Returns:
         the checkpoint's information.
+
+    Raises:
+        Stopped, NotFinite: as the trainer says.
     """
     accelerator = accelerator_for(config, cpu)
+    with Heart(run, config.steps, stop) if accelerator.is_main_process else nullcontext() as heart:
+        return _fit(config, run, accelerator, quiet, stop, heart)
+
+
+def _fit(config: TrainConfig, run: Path, accelerator: Accelerator, quiet: bool, stop, heart: Heart | None) -> Info:
     set_seed(config.seed)
     torch.set_float32_matmul_precision("high")
     setup = prepare(config, accelerator.device)
@@ -133,7 +152,8 @@ def fit(config: TrainConfig, run: Path, *, cpu: bool = False, quiet: bool = Fals
                 setup.model, setup.dev, config.seed, rule="sampled" if config.noise_at_test else "top-k"
             )
 
-    trainer = Trainer(run, config, objective, setup.feed, evaluate, accelerator, quiet)
+    told = {"stop": stop, **({"at": heart.at} if heart else {})}
+    trainer = Trainer(run, config, objective, setup.feed, evaluate, accelerator, quiet, **told)
     progress = trainer.train()
     info = None
     if accelerator.is_main_process:
@@ -148,13 +168,14 @@ def fit(config: TrainConfig, run: Path, *, cpu: bool = False, quiet: bool = Fals
     return info or checkpoints.read_info(run / "checkpoint")
 
 
-def fit_or_discard(config: TrainConfig, run: Path, *, cpu: bool = False, fresh: bool = False) -> Info:
-    """`fit`; where it fails and has written nothing, the folder of a `fresh` run, made by this command, is removed."""
+def fit_or_discard(config: TrainConfig, run: Path, *, fresh: bool = False, **how: Any) -> Info:
+    """`fit`; where it fails before its first line, the folder of a `fresh` run, made by this command, is removed."""
     try:
-        return fit(config, run, cpu=cpu)
+        return fit(config, run, **how)
     except (ValueError, RuntimeError, OSError):  # what the command line turns into a sentence
-        if fresh and [path.name for path in run.iterdir()] == ["config.json"]:
-            (run / "config.json").unlink()
+        if fresh and {path.name for path in run.iterdir()} <= {"config.json", "status.json"}:
+            for path in run.iterdir():
+                path.unlink()
             run.rmdir()
         raise
 

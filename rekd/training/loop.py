@@ -19,6 +19,7 @@ from rekd.config import TrainConfig
 from rekd.data import batch_indices
 from rekd.training.feed import Feed
 from rekd.training.state import Progress, cut_metrics, load_state, restore_optimizer, save_state
+from rekd.training.status import Stopped
 from rekd.training.task import Objective
 
 FEWEST_STEPS = 25
@@ -52,6 +53,8 @@ class Trainer:
 
     Args:
         evaluate: the model's dev accuracy under the run's own mask rule, called every `evaluate_every` steps.
+        stop: whether somebody wants the run to stop; asked at every line of metrics.jsonl, of every process.
+        at: told the number of steps done.
     """
 
     def __init__(
@@ -63,8 +66,11 @@ class Trainer:
         evaluate: Callable[[], float],
         accelerator: Accelerator,
         quiet: bool = False,
+        stop: Callable[[], bool] = lambda: False,
+        at: Callable[[int], None] = lambda step: None,
     ):
         self.run, self.config, self.feed, self.evaluate = run, config, feed, evaluate
+        self.stop, self.at = stop, at
         self.accelerator, self.quiet = accelerator, quiet
         self.model = objective.model
         self.optimizer = make_optimizer(objective.to(accelerator.device), config)
@@ -93,14 +99,17 @@ class Trainer:
 
         Raises:
             NotFinite: the loss is no number; the last state on disk stands.
+            Stopped: somebody wanted it to; the state of this step is on disk, and going on gives the same numbers.
         """
         bar = tqdm(total=self.config.steps, initial=self.progress.step, disable=self._silent(), unit="step")
         pending: dict[str, list[Tensor]] = {}
         started, since = time.perf_counter(), self.progress.step
+        self.at(since)
         while not self.progress.ended(self.config):
             for name, value in self._step(self.progress.step).items():
                 pending.setdefault(name, []).append(value)
             self.progress.step += 1
+            self.at(self.progress.step)
             bar.update()
             due = self.progress.step % self.every == 0 or self.progress.step == self.config.steps
             if self.progress.step % self.config.log_every == 0 or due:
@@ -115,11 +124,22 @@ class Trainer:
                 bar.set_postfix(loss=f"{means['total']:.3f}", **best)
                 pending.clear()
                 started, since = time.perf_counter(), self.progress.step
-                if due:
+                stopped = self._stopped()
+                if due or stopped:
                     self._save()
+                if stopped:
+                    bar.close()
+                    raise Stopped(
+                        f"Stopped at step {self.progress.step:,} of {self.config.steps:,}; its state is saved."
+                    )
         bar.close()
         self.model.load_state_dict(self.best, strict=False)
         return self.progress
+
+    def _stopped(self) -> bool:
+        """Whether any process was asked to stop while steps are left; never between two lines of metrics.jsonl."""
+        wish = torch.tensor(float(self.stop()), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(wish, "sum")) and not self.progress.ended(self.config)
 
     def _silent(self) -> bool:
         return self.quiet or not self.accelerator.is_main_process

@@ -18,6 +18,7 @@ from rekd.training.evaluate import own_accuracy
 from rekd.training.feed import Feed
 from rekd.training.loop import NotFinite, Trainer, learning_rate
 from rekd.training.state import load_state
+from rekd.training.status import Stopped
 from rekd.training.task import Objective
 from rekd.units import ImageReader
 
@@ -44,14 +45,14 @@ def data():
     return config, encode(train, reader), encode(dev, reader)
 
 
-def trainer(folder, data, config=CONFIG, evaluate=None):
+def trainer(folder, data, config=CONFIG, evaluate=None, **told):
     folder.mkdir(exist_ok=True)
     model_config, train, dev = data
     torch.manual_seed(config.seed)
     model = build(replace(model_config, kind=config.kind), dropout=config.dropout)
     objective = Objective(model, config, fixed_length=64)
     score = evaluate or (lambda: own_accuracy(model, dev))
-    return Trainer(folder, config, objective, Feed(train, CPU), score, Accelerator(cpu=True), quiet=True)
+    return Trainer(folder, config, objective, Feed(train, CPU), score, Accelerator(cpu=True), quiet=True, **told)
 
 
 def lines(folder):
@@ -103,6 +104,27 @@ def test_a_killed_run_goes_on_to_the_numbers_of_an_unbroken_one(tmp_path, data):
     for mine, theirs in zip(lines(tmp_path / "broken"), lines(tmp_path / "whole"), strict=True):
         mine.pop("examples_per_second"), theirs.pop("examples_per_second")
         assert mine == theirs
+
+
+def test_a_stopped_run_saves_where_it_is_and_goes_on_to_the_numbers_of_an_unbroken_one(tmp_path, data):
+    whole, seen = trainer(tmp_path / "whole", data), []
+    whole.train()
+    first = trainer(tmp_path / "stopped", data, stop=lambda: seen[-1] >= 5, at=seen.append)
+    with pytest.raises(Stopped, match="step 6 of 12"):  # the next line of metrics, with no evaluation due
+        first.train()
+    assert seen == [0, 1, 2, 3, 4, 5, 6]
+    again = trainer(tmp_path / "stopped", data)
+    assert again.progress.step == 6
+    again.train()
+    same(weights(again), weights(whole), atol=0)
+    for mine, theirs in zip(lines(tmp_path / "stopped"), lines(tmp_path / "whole"), strict=True):
+        mine.pop("examples_per_second"), theirs.pop("examples_per_second")
+        assert mine == theirs
+
+
+def test_a_wish_to_stop_that_comes_with_the_last_step_comes_too_late(tmp_path, data):
+    run = trainer(tmp_path / "run", data, stop=lambda: run.progress.step == CONFIG.steps)
+    assert run.train().step == CONFIG.steps
 
 
 def test_accumulation_changes_nothing_but_memory(tmp_path, data):

@@ -1,0 +1,159 @@
+"""Runs on disk: where they are, how each stands, what its metrics say. The folders are the truth; torch is not used."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rekd.config import TrainConfig
+from rekd.training.status import AT_WORK, Status, process_of, standing
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder as read: its configuration, how it stands, and the lines of its metrics.jsonl."""
+
+    folder: Path
+    config: TrainConfig
+    status: Status
+    metrics: tuple[Mapping[str, Any], ...]
+
+    @property
+    def best(self) -> Mapping[str, Any] | None:
+        """The first line with the highest dev accuracy; None before the first evaluation."""
+        return max((line for line in self.metrics if "dev_accuracy" in line), key=_accuracy, default=None)
+
+
+def _accuracy(line: Mapping[str, Any]) -> float:
+    return line["dev_accuracy"]
+
+
+def home() -> Path:
+    """The folder of runs: REKD_RUNS, else runs/ where the command is given."""
+    return Path(os.environ.get("REKD_RUNS") or "runs").expanduser()
+
+
+def read_run(folder: Path) -> Run:
+    """One run.
+
+    Raises:
+        ValueError: the folder holds none, or a damaged one.
+    """
+    try:
+        values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = TrainConfig.from_dict(values["training"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder} holds no run that can be read: {error or type(error).__name__}") from error
+    metrics = tuple(_lines(folder / "metrics.jsonl"))
+    return Run(folder, config, standing(folder) or _unwritten(folder, config, metrics), metrics)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a metrics.jsonl; one that is being written, or was left half, is not there yet."""
+    out = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            out.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return out
+
+
+def _unwritten(folder: Path, config: TrainConfig, metrics: tuple[Mapping[str, Any], ...]) -> Status:
+    """How a run without status.json stands: one of an earlier version, or a folder that was copied in part."""
+    step = int(metrics[-1]["step"]) if metrics else 0
+    return Status("done" if (folder / "checkpoint" / "README.md").is_file() else "stopped", step, config.steps)
+
+
+def all_runs(root: Path) -> tuple[list[Run], list[str]]:
+    """The runs in a folder, the newest first, and a sentence for each folder that should hold one and can't be read."""
+    found, faults = [], []
+    for path in root.glob("*/config.json"):
+        try:
+            found.append(read_run(path.parent))
+        except ValueError as fault:
+            faults.append(str(fault))
+    return sorted(found, key=lambda run: (run.folder / "config.json").stat().st_mtime, reverse=True), faults
+
+
+def find(name: str, root: Path) -> Run:
+    """A run by its folder's name in `root`, or by a path.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for folder in (root / name, Path(name).expanduser()):
+        if (folder / "config.json").is_file():
+            return read_run(folder)
+    names = ", ".join(sorted(path.parent.name for path in root.glob("*/config.json"))) or "none"
+    raise ValueError(f"{root} has no run {name!r}, and no such folder holds one; runs there: {names}")
+
+
+def stop(run: Run, seconds: float, now: bool = False) -> Status:
+    """Ask a run's process to stop and wait until it has saved its state; `now` ends it, and what it started, at once.
+
+    Returns:
+        how the run stands then: still at work where it took longer than `seconds`.
+
+    Raises:
+        ValueError: it is not at work.
+    """
+    process = process_of(run.status) if run.status.state in AT_WORK else None
+    if process is None:
+        raise ValueError(f"{run.folder} is {run.status.state} and not at work; there is nothing to stop")
+    if now:
+        for each in [*process.children(recursive=True), process]:
+            each.kill()
+    else:
+        process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))  # the first on Windows alone
+    deadline = time.monotonic() + seconds
+    while (status := standing(run.folder) or run.status).state in AT_WORK and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return status
+
+
+def listing(root: Path) -> list[str]:
+    """A line a run."""
+    found, faults = all_runs(root)
+    if not found and not faults:
+        return [f"No run is in {root}. Start one: python -m rekd train --recipe digits-re"]
+    width = max((len(run.folder.name) for run in found), default=0)
+    return [_line(run, width) for run in found] + faults
+
+
+def _line(run: Run, width: int) -> str:
+    status, best = run.status, run.best
+    reached = f"{status.step:,} of {status.steps:,} steps"
+    accuracy = f"best dev accuracy {best['dev_accuracy']:.3f}" if best else "not evaluated yet"
+    return f"{run.folder.name:<{width}}  {status.state:<8}  {reached:>22}  {accuracy}"
+
+
+def describe(run: Run) -> list[str]:
+    """What is known of a run, and what can be done with it."""
+    config, status, best = run.config, run.status, run.best
+    out = [f"{run.folder}: {config.kind} on {config.task}, seed {config.seed}", f"{status.state}: {_reached(status)}"]
+    if best:
+        out.append(f"best dev accuracy {best['dev_accuracy']:.4f} at step {best['step']:,}")
+    if run.metrics:
+        out.append("last line: " + ", ".join(f"{name} {_number(value)}" for name, value in run.metrics[-1].items()))
+    if status.state == "done":
+        out.append(f"checkpoint: {run.folder / 'checkpoint'}")
+    elif status.state in ("stopped", "failed"):
+        out.append(f"go on with it: python -m rekd train --resume {run.folder}")
+    return out
+
+
+def _reached(status: Status) -> str:
+    seen = f", last sign of life {time.time() - status.heartbeat:.0f} s ago" if status.state == "running" else ""
+    said = f". {status.message}" if status.message else ""
+    return f"{status.step:,} of {status.steps:,} steps{seen}{said}"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,134 @@
+"""Runs as their folders tell them, and the command that lists them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from rekd.cli import main
+from rekd.config import TrainConfig
+from rekd.files import write_json
+from rekd.training.runs import all_runs, find, home, read_run
+
+
+def made(root, name, lines=(), **status):
+    folder = root / name
+    folder.mkdir(parents=True)
+    write_json(folder / "config.json", {"training": TrainConfig("digits", "re", steps=40).to_dict()})
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    if status:
+        write_json(folder / "status.json", {"steps": 40} | status)
+    return folder
+
+
+LINES = (
+    {"step": 10, "total": 2.5},
+    {"step": 20, "total": 2.25, "dev_accuracy": 0.5},
+    {"step": 30, "total": 2.0, "dev_accuracy": 0.625},
+    {"step": 40, "total": 1.75, "dev_accuracy": 0.625},
+)
+
+
+def test_runs_are_where_the_environment_says(monkeypatch):
+    monkeypatch.delenv("REKD_RUNS", raising=False)
+    assert str(home()) == "runs"
+    monkeypatch.setenv("REKD_RUNS", "~/kept")
+    assert home().is_absolute() and home().name == "kept"
+
+
+def test_a_run_is_read_with_its_best_line_and_without_a_half_written_one(tmp_path):
+    folder = made(tmp_path, "one", LINES, state="done", step=40)
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 50, "to')
+    run = read_run(folder)
+    assert len(run.metrics) == 4 and run.best["step"] == 30 and run.status.state == "done"
+
+
+def test_a_run_without_a_status_is_judged_by_its_folder(tmp_path):
+    folder = made(tmp_path, "old", LINES[:2])
+    assert (read_run(folder).status.state, read_run(folder).status.step) == ("stopped", 20)
+    (folder / "checkpoint").mkdir()
+    (folder / "checkpoint" / "README.md").write_text("a card")
+    assert read_run(folder).status.state == "done"
+
+
+def test_the_list_says_how_each_run_stands_newest_first_and_what_cannot_be_read(tmp_path, capsys):
+    for age, (name, state) in enumerate({"third": "stopped", "second": "failed", "first": "done"}.items()):
+        folder = made(tmp_path, name, LINES[: 4 - age], state=state, step=40 - 10 * age)
+        os.utime(folder / "config.json", (1e9 + age, 1e9 + age))
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "config.json").write_text("{")
+    assert main(["runs", "--at", str(tmp_path), "list"]) == 0
+    first, second, third, bad = capsys.readouterr().out.splitlines()
+    assert first.split()[:6] == ["first", "done", "20", "of", "40", "steps"] and first.endswith("0.500")
+    assert second.split()[:3] == ["second", "failed", "30"] and third.endswith("best dev accuracy 0.625")
+    assert "bad holds no run" in bad
+    assert len(all_runs(tmp_path)[0]) == 3
+
+
+def test_no_run_yet_names_the_way_to_the_first(tmp_path, capsys):
+    assert main(["runs", "--at", str(tmp_path / "none"), "list"]) == 0
+    assert "python -m rekd train" in capsys.readouterr().out
+
+
+def test_one_run_is_told_in_full(tmp_path, capsys):
+    made(tmp_path, "mine", LINES, state="failed", step=40, message="The disk is full.")
+    assert main(["runs", "--at", str(tmp_path), "show", "mine"]) == 0
+    told = capsys.readouterr().out
+    for part in ("re on digits, seed", "failed: 40 of 40 steps. The disk is full.", "0.6250 at step 30", "total 1.75"):
+        assert part in told
+    assert f"--resume {tmp_path / 'mine'}" in told
+    assert find(str(tmp_path / "mine"), tmp_path / "elsewhere").folder == tmp_path / "mine"
+
+
+def test_a_run_that_is_not_there_is_a_sentence_with_those_that_are(tmp_path, capsys):
+    made(tmp_path, "mine")
+    assert main(["runs", "--at", str(tmp_path), "show", "yours"]) == 2
+    assert "no run 'yours'" in (said := capsys.readouterr().err) and "runs there: mine" in said
+
+
+def test_what_is_not_at_work_is_not_stopped(tmp_path, capsys):
+    made(tmp_path, "mine", state="done", step=40)
+    assert main(["runs", "--at", str(tmp_path), "stop", "mine"]) == 2
+    assert "is done and not at work" in capsys.readouterr().err
+
+
+SMALL = '{"embed_dim": 24, "depth": 1, "num_heads": 2, "img_size": 64, "patch_size": 8}'
+
+
+@pytest.fixture
+def started(tmp_path):
+    """A small run that was started from a command line of its own and has written its first lines."""
+    run = tmp_path / "run"
+    settings = ["--task=digits", "--kind=cls", "--steps=4000", "--batch-size=8", "--log-every=1", "--dev-limit=16"]
+    command = [sys.executable, "-m", "rekd", "train", "--cpu", *settings, f"--backbone-args={SMALL}", f"--out={run}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+        deadline = time.monotonic() + 90
+        while not (run / "metrics.jsonl").is_file() and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        yield run, child
+        child.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a signal reaches no single process of a console")
+def test_a_run_that_is_stopped_saves_its_state_and_says_how_to_go_on(started, capsys):
+    run, child = started
+    assert main(["runs", "stop", str(run)]) == 0
+    assert "stopped: " in (told := capsys.readouterr().out) and f"--resume {run}" in told
+    said = child.communicate(timeout=60)[0]
+    assert child.returncode == 130 and f"--resume {run}" in said
+    found = read_run(run)
+    assert found.status.state == "stopped" and 0 < found.status.step == found.metrics[-1]["step"] < 4000
+    assert (run / "state" / f"{found.status.step:08d}").is_dir()
+
+
+def test_a_run_that_is_ended_at_once_is_told_as_failed(started, capsys):
+    run, child = started
+    assert main(["runs", "stop", "--now", str(run)]) == 0
+    assert "failed" in (told := capsys.readouterr().out) and "without a word" in told
+    assert child.wait(timeout=60) != 0
