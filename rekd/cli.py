@@ -126,18 +126,22 @@ def _say_stopping() -> None:
 
 
 def _add_runs(commands) -> None:
-    parser = commands.add_parser("runs", help="runs: how they stand, and an end to one")
-    parser.add_argument("--at", type=Path, metavar="FOLDER", help="where runs are (default: REKD_RUNS, else runs/)")
-    what = parser.add_subparsers(dest="what", required=True)
-    what.add_parser("list", help="a line a run, the newest first").set_defaults(run=_list_runs)
-    show = what.add_parser("show", help="more of one run")
-    show.set_defaults(run=_show_run)
-    stop = what.add_parser("stop", help="ask a run to save its state and end")
-    stop.add_argument("--wait", type=float, default=60, help="seconds to wait for that (default: %(default)s)")
-    stop.add_argument("--now", action="store_true", help="end it at once; what it did since its last state is lost")
-    stop.set_defaults(run=_stop_run)
-    for command in (show, stop):
+    what = commands.add_parser("runs", help="runs: how they stand, and an end to one")
+    what = what.add_subparsers(dest="what", required=True)
+    listed = what.add_parser("list", help="a line a run, the newest first")
+    listed.set_defaults(run=_list_runs)
+    shown = what.add_parser("show", help="more of one run")
+    shown.set_defaults(run=_show_run)
+    stopped = what.add_parser("stop", help="ask a run to save its state and end")
+    stopped.add_argument("--wait", type=float, default=60, help="seconds to wait for that (default: %(default)s)")
+    stopped.add_argument("--now", action="store_true", help="end it at once; what it did since its last state is lost")
+    stopped.set_defaults(run=_stop_run)
+    for command in (shown, stopped):
         command.add_argument("name", metavar="RUN", help="name or folder of the run")
+    for command in (listed, shown, stopped):
+        command.add_argument(
+            "--at", type=Path, metavar="FOLDER", help="where runs are (default: REKD_RUNS, else runs/)"
+        )
 
 
 def _list_runs(arguments: argparse.Namespace) -> int:

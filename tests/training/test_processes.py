@@ -16,8 +16,14 @@ TINY = json.dumps({"img_size": 64, "patch_size": 8, "embed_dim": 16, "depth": 1,
 TRAIN = ["train", "--task", "digits", "--kind", "re", "--backbone", "vit_tiny_patch16_224", "--backbone-args", TINY]
 TRAIN += ["--steps", "4", "--batch-size", "16", "--evaluate-every", "4", "--dev-limit", "20", "--log-every", "1"]
 TRAIN += ["--cpu", "--dropout", "0"]
-LAUNCH = ["-m", "accelerate.commands.launch", "--cpu", "--num_machines", "1", "--mixed_precision", "no"]
-LAUNCH += ["--dynamo_backend", "no", "--num_processes"]
+LAUNCH = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node"]  # accelerate's own starts one on a CPU
+COUNTED = """
+import sys
+from accelerate import Accelerator
+from rekd.cli import main
+assert Accelerator(cpu=True).num_processes == int(sys.argv[1])
+sys.exit(main(sys.argv[2:]))
+"""
 
 
 def lines(folder: Path) -> list[dict]:
@@ -27,8 +33,10 @@ def lines(folder: Path) -> list[dict]:
 @pytest.mark.skipif(sys.platform == "win32", reason="gloo between processes is not tested on Windows")
 def test_two_processes_give_the_numbers_of_one(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    for count in (1, 2):
-        command = [sys.executable, *LAUNCH, str(count), "-m", "rekd", *TRAIN, "--out", str(tmp_path / str(count))]
+    script = tmp_path / "counted.py"
+    script.write_text(COUNTED)
+    for count in ("1", "2"):
+        command = [sys.executable, *LAUNCH, count, str(script), count, *TRAIN, "--out", str(tmp_path / count)]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr[-2000:]
     for one, two in zip(lines(tmp_path / "1"), lines(tmp_path / "2"), strict=True):

@@ -63,7 +63,7 @@ def test_the_list_says_how_each_run_stands_newest_first_and_what_cannot_be_read(
         os.utime(folder / "config.json", (1e9 + age, 1e9 + age))
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "config.json").write_text("{")
-    assert main(["runs", "--at", str(tmp_path), "list"]) == 0
+    assert main(["runs", "list", "--at", str(tmp_path)]) == 0
     first, second, third, bad = capsys.readouterr().out.splitlines()
     assert first.split()[:6] == ["first", "done", "20", "of", "40", "steps"] and first.endswith("0.500")
     assert second.split()[:3] == ["second", "failed", "30"] and third.endswith("best dev accuracy 0.625")
@@ -72,13 +72,13 @@ def test_the_list_says_how_each_run_stands_newest_first_and_what_cannot_be_read(
 
 
 def test_no_run_yet_names_the_way_to_the_first(tmp_path, capsys):
-    assert main(["runs", "--at", str(tmp_path / "none"), "list"]) == 0
+    assert main(["runs", "list", "--at", str(tmp_path / "none")]) == 0
     assert "python -m rekd train" in capsys.readouterr().out
 
 
 def test_one_run_is_told_in_full(tmp_path, capsys):
     made(tmp_path, "mine", LINES, state="failed", step=40, message="The disk is full.")
-    assert main(["runs", "--at", str(tmp_path), "show", "mine"]) == 0
+    assert main(["runs", "show", "mine", "--at", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     for part in ("re on digits, seed", "failed: 40 of 40 steps. The disk is full.", "0.6250 at step 30", "total 1.75"):
         assert part in told
@@ -88,13 +88,13 @@ def test_one_run_is_told_in_full(tmp_path, capsys):
 
 def test_a_run_that_is_not_there_is_a_sentence_with_those_that_are(tmp_path, capsys):
     made(tmp_path, "mine")
-    assert main(["runs", "--at", str(tmp_path), "show", "yours"]) == 2
+    assert main(["runs", "show", "yours", "--at", str(tmp_path)]) == 2
     assert "no run 'yours'" in (said := capsys.readouterr().err) and "runs there: mine" in said
 
 
 def test_what_is_not_at_work_is_not_stopped(tmp_path, capsys):
     made(tmp_path, "mine", state="done", step=40)
-    assert main(["runs", "--at", str(tmp_path), "stop", "mine"]) == 2
+    assert main(["runs", "stop", "mine", "--at", str(tmp_path)]) == 2
     assert "is done and not at work" in capsys.readouterr().err
 
 
