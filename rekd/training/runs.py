@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from rekd.config import TrainConfig
+from rekd.errors import reason
 from rekd.training.status import AT_WORK, Status, process_of, standing
+
+MARKS = ("status.json", "metrics.jsonl", "state")
+"""What a run leaves in its folder beside config.json, which checkpoints have too."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,13 @@ def read_run(folder: Path) -> Run:
     """
     try:
         values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        config = TrainConfig.from_dict(values["training"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder} holds no run that can be read: {error or type(error).__name__}") from error
+        config = None if "format" in values else TrainConfig.from_dict(values["training"])
+    except KeyError:
+        raise ValueError(f"{folder} holds no run: its config.json has no entry 'training'") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(f"{folder} holds no run that can be read: {reason(error)}") from error
+    if config is None:
+        raise ValueError(f"{folder} is a checkpoint and no run; name a run's folder")
     metrics = tuple(_lines(folder / "metrics.jsonl"))
     return Run(folder, config, standing(folder) or _unwritten(folder, config, metrics), metrics)
 
@@ -72,13 +80,14 @@ def _unwritten(folder: Path, config: TrainConfig, metrics: tuple[Mapping[str, An
 
 
 def all_runs(root: Path) -> tuple[list[Run], list[str]]:
-    """The runs in a folder, the newest first, and a sentence for each folder that should hold one and can't be read."""
+    """The runs in a folder, the newest first, and a sentence for each that left marks of one and can't be read."""
     found, faults = [], []
     for path in root.glob("*/config.json"):
         try:
             found.append(read_run(path.parent))
         except ValueError as fault:
-            faults.append(str(fault))
+            if any((path.parent / name).exists() for name in MARKS):  # else a checkpoint, or no folder of ours
+                faults.append(str(fault))
     return sorted(found, key=lambda run: (run.folder / "config.json").stat().st_mtime, reverse=True), faults
 
 

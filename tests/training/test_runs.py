@@ -61,8 +61,10 @@ def test_the_list_says_how_each_run_stands_newest_first_and_what_cannot_be_read(
     for age, (name, state) in enumerate({"third": "stopped", "second": "failed", "first": "done"}.items()):
         folder = made(tmp_path, name, LINES[: 4 - age], state=state, step=40 - 10 * age)
         os.utime(folder / "config.json", (1e9 + age, 1e9 + age))
-    (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "config.json").write_text("{")
+    for name in ("bad", "model"):  # the second may be anybody's
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{")
+    (tmp_path / "bad" / "metrics.jsonl").touch()
     assert main(["runs", "list", "--at", str(tmp_path)]) == 0
     first, second, third, bad = capsys.readouterr().out.splitlines()
     assert first.split()[:6] == ["first", "done", "20", "of", "40", "steps"] and first.endswith("0.500")
@@ -84,6 +86,17 @@ def test_one_run_is_told_in_full(tmp_path, capsys):
         assert part in told
     assert f"--resume {tmp_path / 'mine'}" in told
     assert find(str(tmp_path / "mine"), tmp_path / "elsewhere").folder == tmp_path / "mine"
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [({"format": 1, "training": {"seed": 1}}, "is a checkpoint and no run"), ({"size": 3}, "no entry 'training'")],
+)
+def test_a_folder_of_something_else_is_not_taken_for_a_run(tmp_path, capsys, held, said):
+    (tmp_path / "model").mkdir()
+    write_json(tmp_path / "model" / "config.json", held)
+    assert main(["runs", "show", "model", "--at", str(tmp_path)]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_run_that_is_not_there_is_a_sentence_with_those_that_are(tmp_path, capsys):
