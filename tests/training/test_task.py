@@ -8,7 +8,7 @@ import pytest
 import torch
 from helpers import image_config, same, text_config, tiny_tokenizer
 
-from rekd import masks
+from rekd import losses, masks
 from rekd.config import TrainConfig
 from rekd.models import build
 from rekd.training.feed import Pair, align
@@ -52,6 +52,27 @@ def test_a_model_that_is_its_own_teacher_pays_nothing_for_distillation_under_sha
     same(out["prediction"], 0.0, atol=1e-6)
     other = terms(replace(config, shared_noise=False), model, pair, teacher=model)
     assert other["rationale"] > 1.0
+
+
+@pytest.mark.parametrize(("step", "tau"), [(0, 5.0), (10, 0.1)])
+def test_the_temperature_falls_from_its_first_to_its_last_value_over_the_steps(step, tau):
+    torch.manual_seed(2)
+    teacher, model, pair = student(), student(), text_pair()
+    teacher.selector.weight.data.mul_(20)
+    config, batch = run(kind="rekd", teacher="t", steps=11), pair.student
+    noise = masks.logistic_noise(config.seed, step, batch.ids, batch.unit_mask.shape[1])
+    theirs, mine = ((each.select(batch) + noise) / tau for each in (teacher, model))
+    expected = losses.rationale_distillation(theirs, mine, batch.unit_mask).mean()
+    same(terms(config, model, pair, teacher=teacher, step=step)["rationale"], expected, atol=1e-6)
+
+
+def test_the_accuracy_of_a_batch_is_the_share_that_is_right():
+    model, pair = build(replace(text_config(), kind="cls")).eval(), text_pair()
+    said = model.predict(pair.student).argmax(1)
+    labels = said.clone()
+    labels[0] = 1 - labels[0]
+    pair = Pair(replace(pair.student, labels=labels))
+    same(terms(run(kind="cls"), model, pair)["accuracy"], 0.75, atol=0)
 
 
 def test_distillation_moves_the_student_towards_the_teacher():
