@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rekd import files
 from rekd.config import ModelConfig, choose
 from rekd.errors import reason
 
@@ -164,14 +165,11 @@ def read_json(path: Path, expected: str) -> dict[str, Any]:
         CheckpointError: there is none; `expected` is said of a file that is missing.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        return files.read_json(path)
     except FileNotFoundError:
         raise CheckpointError(f"{path} is missing. {expected}; copy the whole folder.") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path} is no readable JSON ({error}). Restore the file from its source.") from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{path} holds {type(values).__name__}, not an object. Restore the file from its source.")
-    return values
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def seal(weights: hashlib._Hash, description: Mapping[str, Any]) -> str:

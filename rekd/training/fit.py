@@ -17,13 +17,13 @@ from accelerate.utils import set_seed
 
 from rekd import checkpoints
 from rekd.checkpoints import CheckpointError, Info
-from rekd.checkpoints.folders import read_json
 from rekd.config import TrainConfig
 from rekd.files import replaced_folder, write_json, write_text
 from rekd.models import RationaleModel
 from rekd.training.card import model_card, words_card
 from rekd.training.evaluate import fit_cut, own_accuracy
 from rekd.training.loop import Trainer
+from rekd.training.runs import stored
 from rekd.training.setup import Setup, prepare, resolve
 from rekd.training.state import load_progress
 from rekd.training.status import Heart
@@ -57,7 +57,7 @@ def start(config: TrainConfig, run: Path) -> TrainConfig:
         raise FileExistsError(f"{run} is a file; a run needs a folder of its own. Name another with --out.")
     values = json.loads(json.dumps(config.to_dict()))
     if path.is_file():
-        old = _stored(run)
+        old = stored(run)
         if changed := sorted(key for key in values if values[key] != old.get(key)):
             raise FileExistsError(
                 f"{run} holds another run: it differs in {', '.join(changed)}. Name another folder with --out, "
@@ -67,33 +67,6 @@ def start(config: TrainConfig, run: Path) -> TrainConfig:
     run.mkdir(parents=True, exist_ok=True)
     write_json(path, {"training": values, "versions": versions()})
     return config
-
-
-def read_config(run: Path) -> TrainConfig:
-    """The configuration of a run's folder.
-
-    Raises:
-        FileNotFoundError: the folder holds no run. ValueError: it holds something else.
-    """
-    path = run / "config.json"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{run} holds no run: {path} is missing. Start one with `python -m rekd train --task ...`."
-        )
-    return TrainConfig.from_dict(_stored(run))
-
-
-def _stored(run: Path) -> dict[str, Any]:
-    """The configuration in a run's config.json."""
-    path = run / "config.json"
-    values = read_json(path, "A run's folder holds it")
-    if "format" in values:
-        parent = run.parent if run.name else run.absolute().parent
-        here = f"its run is {parent}" if (parent / "state").is_dir() else "name a run's folder"
-        raise ValueError(f"{run} is a checkpoint and no run; {here}.")
-    if not isinstance(values.get("training"), dict):
-        raise ValueError(f"{path} holds no run's configuration. Name a folder that `python -m rekd train` wrote.")
-    return values["training"]
 
 
 def finished(config: TrainConfig, run: Path) -> Info | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rekd.config import TrainConfig
-from rekd.errors import reason
+from rekd.files import read_json
 from rekd.training.status import AT_WORK, Status, process_of, standing
 
 MARKS = ("status.json", "metrics.jsonl", "state")
@@ -43,21 +43,40 @@ def home() -> Path:
     return Path(os.environ.get("REKD_RUNS") or "runs").expanduser()
 
 
+def read_config(run: Path) -> TrainConfig:
+    """The configuration of a run's folder.
+
+    Raises:
+        FileNotFoundError: the folder holds no run. ValueError: it holds something else.
+    """
+    path = run / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{run} holds no run: {path} is missing. Start one with `python -m rekd train --task ...`."
+        )
+    return TrainConfig.from_dict(stored(run))
+
+
+def stored(run: Path) -> dict[str, Any]:
+    """The configuration in a run's config.json."""
+    path = run / "config.json"
+    values = read_json(path)
+    if "format" in values:
+        parent = run.parent if run.name else run.absolute().parent
+        here = f"its run is {parent}" if (parent / "state").is_dir() else "name a run's folder"
+        raise ValueError(f"{run} is a checkpoint and no run; {here}.")
+    if not isinstance(values.get("training"), dict):
+        raise ValueError(f"{path} holds no run's configuration. Name a folder that `python -m rekd train` wrote.")
+    return values["training"]
+
+
 def read_run(folder: Path) -> Run:
     """One run.
 
     Raises:
-        ValueError: the folder holds none, or a damaged one.
+        FileNotFoundError, ValueError: as `read_config`.
     """
-    try:
-        values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        config = None if "format" in values else TrainConfig.from_dict(values["training"])
-    except KeyError:
-        raise ValueError(f"{folder} holds no run: its config.json has no entry 'training'") from None
-    except (OSError, ValueError, TypeError) as error:
-        raise ValueError(f"{folder} holds no run that can be read: {reason(error)}") from error
-    if config is None:
-        raise ValueError(f"{folder} is a checkpoint and no run; name a run's folder")
+    config = read_config(folder)
     metrics = tuple(_lines(folder / "metrics.jsonl"))
     return Run(folder, config, standing(folder) or _unwritten(folder, config, metrics), metrics)
 
@@ -87,7 +106,7 @@ def all_runs(root: Path) -> tuple[list[Run], list[str]]:
             found.append(read_run(path.parent))
         except ValueError as fault:
             if any((path.parent / name).exists() for name in MARKS):  # else a checkpoint, or no folder of ours
-                faults.append(str(fault))
+                faults.append(f"{path.parent.name}: {fault}")
     return sorted(found, key=lambda run: (run.folder / "config.json").stat().st_mtime, reverse=True), faults
 
 

@@ -69,7 +69,7 @@ def test_the_list_says_how_each_run_stands_newest_first_and_what_cannot_be_read(
     first, second, third, bad = capsys.readouterr().out.splitlines()
     assert first.split()[:6] == ["first", "done", "20", "of", "40", "steps"] and first.endswith("0.500")
     assert second.split()[:3] == ["second", "failed", "30"] and third.endswith("best dev accuracy 0.625")
-    assert "bad holds no run" in bad
+    assert bad.startswith("bad: ") and "is no readable JSON" in bad
     assert len(all_runs(tmp_path)[0]) == 3
 
 
@@ -90,7 +90,10 @@ def test_one_run_is_told_in_full(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("held", "said"),
-    [({"format": 1, "training": {"seed": 1}}, "is a checkpoint and no run"), ({"size": 3}, "no entry 'training'")],
+    [
+        ({"format": 1, "training": {"seed": 1}}, "is a checkpoint and no run"),
+        ({"size": 3}, "holds no run's configuration"),
+    ],
 )
 def test_a_folder_of_something_else_is_not_taken_for_a_run(tmp_path, capsys, held, said):
     (tmp_path / "model").mkdir()
