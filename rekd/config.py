@@ -17,6 +17,8 @@ TEACHER_VIEWS = ("own", "own-sampled", "student")
 PARTS = ("both", "rationale", "prediction")
 RATE_FORMS = ("auto", "example", "count")
 PRECISIONS = ("auto", "fp32", "bf16")
+REPORTS = ("", "tensorboard")
+MOST_WATCHED = 8
 
 
 def choose(name: str, value: object, allowed: tuple) -> None:
@@ -209,6 +211,10 @@ class TrainConfig:
     """Examples of dev used while training; 0 uses all."""
     log_every: int = 10
     keep_states: int = 2
+    watched: tuple[int, ...] = ()
+    """Rows of dev whose masks and predictions are kept as they form, at most eight; none: spread over the classes."""
+    report_to: str = ""
+    """tensorboard: metrics go there too, in a folder of the run; no account, no service."""
 
     def __post_init__(self):
         choose("kind", self.kind, KINDS)
@@ -231,6 +237,10 @@ class TrainConfig:
             between(name, getattr(self, name), 0, 2**62)
         for name in ("learning_rate", "tau_start", "tau_end", "clip"):
             between(name, getattr(self, name), 1e-9, 1e6)
+        choose("report_to", self.report_to, REPORTS)
+        object.__setattr__(self, "watched", tuple(self.watched))
+        if len(self.watched) > MOST_WATCHED or any(not isinstance(row, int) or row < 0 for row in self.watched):
+            raise ValueError(f"watched is {self.watched}; it must hold at most {MOST_WATCHED} row numbers, from 0")
         if self.batch_size % self.accumulation:
             raise ValueError(f"batch_size {self.batch_size} is no multiple of accumulation {self.accumulation}")
         if self.kind == "rekd" and not self.teacher:

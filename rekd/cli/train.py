@@ -11,7 +11,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from rekd.config import PRESETS, TrainConfig, between
+from rekd.config import PRESETS, REPORTS, TrainConfig, between
 from rekd.training.options import HELP
 from rekd.training.recipes import RECIPES, from_recipe
 
@@ -40,14 +40,24 @@ def _add_field(parser: argparse.ArgumentParser, field: dataclasses.Field) -> Non
     kind = typing.get_type_hints(TrainConfig)[field.name]
     name = "--" + field.name.replace("_", "-")
     default = f"{field.default}".replace("True", "yes").replace("False", "no")
-    said = HELP[field.name] + (f" (default: {default})" if field.default not in ("", dataclasses.MISSING) else "")
+    said = HELP[field.name] + (f" (default: {default})" if field.default not in ("", (), dataclasses.MISSING) else "")
     options = {"default": argparse.SUPPRESS, "dest": field.name, "help": said.replace("%", "%%")}
     if kind is bool:
         parser.add_argument(name, action=argparse.BooleanOptionalAction, **options)
     elif kind in (int, float, str):
-        parser.add_argument(name, type=kind, choices=tuple(PRESETS) if field.name == "preset" else None, **options)
+        choices = {"preset": tuple(PRESETS), "report_to": REPORTS[1:]}.get(field.name)
+        parser.add_argument(name, type=kind, choices=choices, **options)
+    elif field.name == "watched":
+        parser.add_argument(name, type=_rows, metavar="ROWS", **options)
     else:
         parser.add_argument(name, type=_json_object, **options)
+
+
+def _rows(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} are no row numbers; write them such as 3,14,15") from None
 
 
 def _json_object(text: str) -> dict:

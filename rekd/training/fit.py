@@ -23,7 +23,7 @@ from rekd.models import RationaleModel
 from rekd.training.card import model_card, words_card
 from rekd.training.evaluate import fit_cut, own_accuracy
 from rekd.training.loop import Trainer
-from rekd.training.runs import stored
+from rekd.training.runs import read_config
 from rekd.training.setup import Setup, prepare, resolve
 from rekd.training.state import load_progress
 from rekd.training.status import Heart
@@ -57,8 +57,8 @@ def start(config: TrainConfig, run: Path) -> TrainConfig:
         raise FileExistsError(f"{run} is a file; a run needs a folder of its own. Name another with --out.")
     values = json.loads(json.dumps(config.to_dict()))
     if path.is_file():
-        old = stored(run)
-        if changed := sorted(key for key in values if values[key] != old.get(key)):
+        old = read_config(run).to_dict()  # as this version reads it: an earlier one may lack a field
+        if changed := sorted(key for key, value in config.to_dict().items() if value != old[key]):
             raise FileExistsError(
                 f"{run} holds another run: it differs in {', '.join(changed)}. Name another folder with --out, "
                 f"or go on with that run by `python -m rekd train --resume {run}`."

@@ -52,4 +52,6 @@ HELP: dict[str, str] = {
     "dev_limit": "examples of dev used while training; 0: all",
     "log_every": "steps between lines of metrics.jsonl",
     "keep_states": "states kept for --resume",
+    "watched": "rows of dev whose masks are kept as they form, such as 3,14,15; not given: eight over the classes",
+    "report_to": "tensorboard: write the metrics there too, into a folder of the run",
 }
