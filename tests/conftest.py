@@ -23,10 +23,14 @@ def pytest_configure():
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
-def pytest_collection_modifyitems(items):
-    """Tests marked `gpu` run where there is a CUDA device, and say so where there is none."""
+def pytest_collection_modifyitems(config, items):
+    """Tests marked `gpu` run where there is a CUDA device, and say so where there is none; `soak` where asked for."""
     import torch
 
+    if "soak" not in config.getoption("-m"):
+        for item in items:
+            if item.get_closest_marker("soak"):
+                item.add_marker(pytest.mark.skip(reason="long; ask for it by -m soak"))
     if torch.cuda.is_available():
         return
     for item in items:

@@ -6,17 +6,23 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from rekd.config import TrainConfig
-from rekd.files import read_json
-from rekd.training.status import AT_WORK, Status, process_of, standing
+from rekd.files import read_json, write_text
+from rekd.training.status import ACTIVE, Status, process_of, read_status, standing, write_status
+from rekd.training.stopping import BY_FILE, WISH
 
 MARKS = ("status.json", "metrics.jsonl", "state")
 """What a run leaves in its folder beside config.json, which checkpoints have too."""
+GRACE = 60.0
+"""Seconds that a run which was asked to stop may take to save its state."""
 
 
 @dataclass(frozen=True)
@@ -123,27 +129,82 @@ def find(name: str, root: Path) -> Run:
     raise ValueError(f"{root} has no run {name!r}, and no such folder holds one; runs there: {names}")
 
 
-def stop(run: Run, seconds: float, now: bool = False) -> Status:
-    """Ask a run's process to stop and wait until it has saved its state; `now` ends it, and what it started, at once.
+def fresh(config: TrainConfig, root: Path, taken: Collection[Path] = ()) -> Path:
+    """A folder for a new run, named by task, kind and time, that is neither there nor among `taken`; it is not made."""
+    name = f"{config.task}-{config.kind}-{time.strftime('%Y%m%d-%H%M%S')}"
+    numbered = (root / (f"{name}-{number}" if number else name) for number in (0, *range(2, 10**6)))
+    return next(folder for folder in numbered if folder not in taken and not folder.exists())
+
+
+def stop(run: Run, seconds: float = GRACE, now: bool = False) -> Status:
+    """Ask a run's process to stop, wait until it has saved its state, and end it and what it started if it does not.
+
+    Only the very process that wrote the status is ever signalled: its number and the time of its start must agree.
+
+    Args:
+        seconds: how long it may take to save its state. now: don't ask, end it at once.
 
     Returns:
-        how the run stands then: still at work where it took longer than `seconds`.
+        how the run stands then.
 
     Raises:
-        ValueError: it is not at work.
+        ValueError: it is not at work and not queued.
     """
-    process = process_of(run.status) if run.status.state in AT_WORK else None
+    status = _born(run.folder) or run.status
+    process = process_of(status) if status.state in ACTIVE else None
     if process is None:
         raise ValueError(f"{run.folder} is {run.status.state} and not at work; there is nothing to stop")
-    if now:
-        for each in [*process.children(recursive=True), process]:
-            each.kill()
-    else:
-        process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))  # the first on Windows alone
+    if not now:
+        _ask(process, run.folder)
+        if _over(process, seconds):
+            return standing(run.folder) or status
+    _end(process)
+    said = "Ended at once" if now else f"It did not stop within {seconds:.0f} seconds and was ended"
+    left = f"{said}; what it did since its last state is lost. Resume it from there."
+    last = read_status(run.folder) or status
+    if last.state in ACTIVE:  # it did not say how it ended
+        write_status(run.folder, replace(last, state="stopped", message=left))
+    return standing(run.folder) or last
+
+
+def _born(folder: Path, seconds: float = 15) -> Status | None:
+    """The status once the process of a run that was just queued has said who it is."""
     deadline = time.monotonic() + seconds
-    while (status := standing(run.folder) or run.status).state in AT_WORK and time.monotonic() < deadline:
+    while (status := standing(folder)) and status.state == "queued" and not status.pid:
+        if time.monotonic() > deadline:
+            break
         time.sleep(0.1)
-    return status
+    return read_status(folder)
+
+
+def _ask(process: psutil.Process, folder: Path) -> None:
+    if BY_FILE:
+        write_text(folder / WISH, "")
+        return
+    with suppress(psutil.NoSuchProcess):  # it has just ended by itself
+        process.send_signal(signal.SIGTERM)
+
+
+def _over(process: psutil.Process, seconds: float) -> bool:
+    """Whether a process ends in time; one that its starter has not yet taken note of has ended too."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _end(process: psutil.Process) -> None:
+    """Kill a process and all that it started."""
+    with suppress(psutil.NoSuchProcess):
+        for each in [*process.children(recursive=True), process]:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+    _over(process, 10)
 
 
 def listing(root: Path) -> list[str]:

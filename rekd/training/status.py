@@ -1,36 +1,39 @@
-"""How a run stands: status.json with a heartbeat, replaced atomically, and the wish to stop, taken from signals."""
+"""How a run stands: status.json with a heartbeat, replaced atomically, and how a process that is gone is told."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psutil
 
-from rekd.errors import reason
 from rekd.files import write_json
+from rekd.training.causes import cause_of, cause_of_gone
+from rekd.training.stopping import Stopped
 
 BEAT = 5.0
 """Seconds between two signs of life."""
 STALE = 60.0
 """Seconds without one after which a process that is still there counts as lost."""
+BIRTH = 60.0
+"""Seconds that a queued run's process may take to be born and say so."""
 AT_WORK = ("running", "stopping")
-
-
-class Stopped(RuntimeError):
-    """A run that ended because it was asked to, with its state saved."""
+ACTIVE = ("queued", *AT_WORK)
 
 
 @dataclass(frozen=True)
 class Status:
-    """state: running, stopping, done, stopped or failed. started: of the process, heartbeat: the last; Unix seconds."""
+    """How a run stands: queued, running, stopping, done, stopped or failed.
+
+    started: of the process; heartbeat: its last sign of life; arrived: when the run joined its device's queue, 0 where
+    it never did; all in Unix seconds. free: share of the machine's memory that was free at the heartbeat.
+    """
 
     state: str
     step: int = 0
@@ -39,6 +42,9 @@ class Status:
     pid: int = 0
     started: float = 0.0
     heartbeat: float = 0.0
+    arrived: float = 0.0
+    device: str = ""
+    free: float = 1.0
 
 
 def read_status(run: Path) -> Status | None:
@@ -49,19 +55,32 @@ def read_status(run: Path) -> Status | None:
         return None
 
 
+def write_status(run: Path, status: Status) -> None:
+    """Replace status.json."""
+    write_json(run / "status.json", asdict(status))
+
+
 def standing(run: Path) -> Status | None:
-    """What status.json says, and failed where the process that should be at work is gone or gives no sign of life."""
+    """What status.json says, and failed where the process that should be there is gone or gives no sign of life."""
     status = read_status(run)
-    if status is None or status.state not in AT_WORK:
+    if status is None or status.state not in ACTIVE:
         return status
-    silent = time.time() - status.heartbeat
+    now = time.time()
+    if status.pid == 0 and now - status.arrived < BIRTH:
+        return status
+    silent = now - status.heartbeat
     if process_of(status) is None:
-        cause = "its process ended without a word: it was killed, ran out of memory, or the machine went down"
+        if (later := read_status(run)) and later != status:  # it ended between the two looks, and said how
+            return standing(run)
+        cause = cause_of_gone(status.heartbeat, status.free, run / "log.txt")
     elif silent > STALE:
-        cause = f"its process is there and has given no sign of life for {silent / 60:.0f} minutes"
+        cause = (
+            f"Its process is there and has given no sign of life for {silent / 60:.0f} minutes: it hangs, or the "
+            "machine slept. Stop it, then resume it from its last state."
+        )
     else:
         return status
-    return replace(status, state="failed", message=f"{cause[0].upper()}{cause[1:]}.")
+    return replace(status, state="failed", message=cause)
 
 
 def process_of(status: Status) -> psutil.Process | None:
@@ -69,29 +88,40 @@ def process_of(status: Status) -> psutil.Process | None:
     try:
         process = psutil.Process(status.pid)
         same = abs(process.create_time() - status.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
-        return process if same else None
+        return process if status.pid and same else None
     except psutil.Error:
         return None
 
 
 class Heart:
-    """Keeps a run's status.json while it is at work, from a thread, and says at the end how it ended.
+    """Keeps a run's status.json while its process is there, from a thread, and says at the end how it ended.
 
     Args:
-        stopping: whether a stop was asked for.
+        stopping: whether a stop was asked for. device: where it trains. queued: it waits for its turn first, until
+            `running` is called.
     """
 
-    def __init__(self, run: Path, steps: int, stopping: Callable[[], bool]):
-        self.run, self.steps, self.stopping, self.step = run, steps, stopping, 0
+    def __init__(self, run: Path, steps: int, stopping: Callable[[], bool], device: str = "", queued: bool = False):
+        before = read_status(run) or Status("")
+        self.run, self.stopping, self.step = run, stopping, before.step
+        self.message = "It waits for its turn." if queued else PREPARING
+        self.state = "queued" if queued else "running"
+        started, arrived = psutil.Process().create_time(), before.arrived if queued else 0.0
+        self.kept = Status("", steps=steps, pid=os.getpid(), started=started, arrived=arrived, device=device)
         self.over, self.thread = threading.Event(), threading.Thread(target=self._beat, daemon=True)
-        self.started = psutil.Process().create_time()
+        self.lock = threading.Lock()
+
+    def running(self) -> None:
+        """Its turn has come."""
+        self.state, self.message = "running", PREPARING
+        self._write(self.state, self.message)
 
     def at(self, step: int) -> None:
         """Steps done so far; told with the next beat."""
-        self.step = step
+        self.step, self.message = step, ""
 
     def __enter__(self) -> Heart:
-        self._write("running")
+        self._write(self.state, self.message)
         self.thread.start()
         return self
 
@@ -100,47 +130,26 @@ class Heart:
         self.thread.join()
         if error is None:
             self._write("done")
-        elif isinstance(error, Stopped):
-            self._write("stopped", "Its state is saved.")
-        elif isinstance(error, KeyboardInterrupt):
-            self._write("stopped", "Interrupted at once; the last state that was saved stands.")
-        else:
-            self._write("failed", reason(error))
+            return
+        with suppress(OSError):  # on a full disk the run's own error is the one to tell
+            if isinstance(error, Stopped):
+                self._write("stopped", "Its state is saved." if self.state == "running" else "It had not begun.")
+            elif isinstance(error, KeyboardInterrupt):
+                self._write("stopped", "Interrupted at once; the last state that was saved stands.")
+            else:
+                self._write("failed", cause_of(error))
 
     def _beat(self) -> None:
         while not self.over.wait(BEAT):
             with suppress(OSError):  # a full disk ends the run where it saves, not here
-                self._write("stopping" if self.stopping() else "running")
+                self._write("stopping" if self.stopping() else self.state, self.message)
 
     def _write(self, state: str, message: str = "") -> None:
-        status = Status(state, self.step, self.steps, message, os.getpid(), self.started, time.time())
-        write_json(self.run / "status.json", asdict(status))
+        memory = psutil.virtual_memory()
+        free = round(memory.available / memory.total, 3)
+        said = {"state": state, "step": self.step, "message": message, "heartbeat": time.time(), "free": free}
+        with self.lock:
+            write_status(self.run, replace(self.kept, **said))
 
 
-@contextmanager
-def stop_on_signal(tell: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Within, Ctrl+C and a request to terminate are kept as a wish, which the function given asks for.
-
-    A second one interrupts at once. Outside the main thread signals can't be taken, and nothing is ever wished for.
-
-    Args:
-        tell: called when the wish arrives.
-    """
-    wished = threading.Event()
-
-    def take(*_) -> None:
-        if wished.is_set():
-            raise KeyboardInterrupt
-        wished.set()
-        tell()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield wished.is_set
-        return
-    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last on Windows alone
-    kept = {number: signal.signal(number, take) for name in names if (number := getattr(signal, name, None))}
-    try:
-        yield wished.is_set
-    finally:
-        for number, before in kept.items():
-            signal.signal(number, before)
+PREPARING = "It reads its data and builds its models."

@@ -143,8 +143,8 @@ def test_a_run_that_is_stopped_saves_its_state_and_says_how_to_go_on(started, ca
     assert (run / "state" / f"{found.status.step:08d}").is_dir()
 
 
-def test_a_run_that_is_ended_at_once_is_told_as_failed(started, capsys):
+def test_a_run_that_is_ended_at_once_says_so(started, capsys):
     run, child = started
     assert main(["runs", "stop", "--now", str(run)]) == 0
-    assert "failed" in (told := capsys.readouterr().out) and "without a word" in told
+    assert "stopped: " in (told := capsys.readouterr().out) and "since its last state is lost" in told
     assert child.wait(timeout=60) != 0

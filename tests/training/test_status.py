@@ -14,7 +14,8 @@ import pytest
 
 from rekd.files import write_json
 from rekd.training import status
-from rekd.training.status import Heart, Status, Stopped, read_status, standing, stop_on_signal
+from rekd.training.status import Heart, Status, read_status, standing
+from rekd.training.stopping import Stopped, stop_on_signal
 
 
 def written(run, **values) -> None:

@@ -1,0 +1,61 @@
+"""Why a run failed, in words that name what to do."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import psutil
+
+from rekd.errors import reason
+
+SCARCE = 0.05
+"""Share of free memory below which a process that vanished was most likely ended for want of it."""
+TAIL = 40
+"""Lines of a log that are shown."""
+
+
+def cause_of(error: BaseException) -> str:
+    """An error that ended a run, as a sentence."""
+    said = " ".join(str(error).split())
+    lowered = said.lower()
+    if isinstance(error, MemoryError) or "out of memory" in lowered or "can't allocate memory" in lowered:
+        return (
+            "Out of memory: a batch and the models did not fit. Duplicate the run with a larger accumulation (the same "
+            f"batch in smaller parts) or a smaller batch. The system says: {said or type(error).__name__}"
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return "The disk is full. Free some space, then resume the run from its last state."
+    if type(error).__module__.startswith("rekd.") or isinstance(error, ValueError):
+        return said or type(error).__name__
+    return f"{type(error).__name__}: {reason(error)}"
+
+
+def cause_of_gone(heartbeat: float, free: float, log: Path) -> str:
+    """Why a process may have ended without a word.
+
+    Args:
+        heartbeat: its last sign of life, Unix seconds. free: share of memory that was free then. log: its output.
+    """
+    if psutil.boot_time() > heartbeat > 0:
+        return "The machine was switched off or restarted while it was at work. Resume it from its last state."
+    if any("MemoryError" in line or "out of memory" in line.lower() for line in tail(log)):
+        return "Out of memory: its log says so. Duplicate it with a larger accumulation or a smaller batch."
+    if free < SCARCE:
+        return (
+            f"Its process was ended by the system, most likely for want of memory: {free:.0%} was free at its last "
+            "sign of life. Close other programs and resume it, or duplicate it with a larger accumulation."
+        )
+    return "Its process was killed from outside, without a word in its log. Resume it from its last state."
+
+
+def tail(log: Path, lines: int = TAIL) -> list[str]:
+    """The last lines of a run's output; of a line that was written over, as progress bars do, what stands last."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - 64 * 1024))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    return [line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n") if line.strip()][-lines:]

@@ -1,0 +1,148 @@
+"""Runs as processes of their own: written, queued and started here; each waits for its turn, then trains."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from rekd.config import TrainConfig
+from rekd.training.about import write_about
+from rekd.training.runs import read_config, read_run
+from rekd.training.status import ACTIVE, Heart, Status, standing, write_status
+from rekd.training.stopping import stop_on_signal
+from rekd.training.turns import alone, canonical, choose_device, turn
+
+if TYPE_CHECKING:
+    from rekd.checkpoints import Info
+
+ROOT = Path(__file__).resolve().parents[2]
+NICENESS = 10
+"""Of a run's process: whoever looks at the app, or works beside it, comes first."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that is to be started: its folder (not yet made), its configuration, its device, its name and note."""
+
+    folder: Path
+    config: TrainConfig
+    device: str = "cpu"
+    name: str = ""
+    note: str = ""
+
+
+def launch(plans: Sequence[Plan]) -> None:
+    """Write the folders of runs, queue them in this order, and start a process for each.
+
+    Raises:
+        ValueError: a configuration can't be trained; then none is started. FileExistsError: a folder is taken.
+    """
+    from rekd.training.fit import start
+    from rekd.training.setup import resolve
+
+    for plan in plans:
+        resolve(plan.config)
+        if plan.folder.exists():
+            raise FileExistsError(f"{plan.folder} is there already; a new run needs a folder of its own.")
+    for plan in plans:
+        config = start(plan.config, plan.folder)
+        if plan.name or plan.note:
+            write_about(plan.folder, plan.name, plan.note)
+        _queue(plan.folder, config.steps, plan.device)
+    for plan in plans:
+        _spawn(plan.folder, plan.device)
+
+
+def resume(run: Path, device: str = "") -> None:
+    """Queue a stopped or failed run again; it goes on from its last state.
+
+    Args:
+        device: "" takes the one it ran on.
+
+    Raises:
+        ValueError: it is at work or done, or the folder holds no run.
+    """
+    before = read_run(run)
+    if before.status.state in (*ACTIVE, "done"):
+        raise ValueError(f"{run} is {before.status.state}; only a run that was stopped or has failed can be resumed.")
+    device = device or before.status.device or "cpu"
+    _queue(run, before.config.steps, device, before.status.step)
+    _spawn(run, device)
+
+
+def _queue(run: Path, steps: int, device: str, step: int = 0) -> None:
+    """Write that a run waits; of two that arrive at once the order is that of the calls."""
+    arrived = _queue.latest = max(time.time(), _queue.latest + 1e-3)
+    said = "It waits for its turn."
+    write_status(run, Status("queued", step, steps, said, arrived=arrived, device=canonical(device)))
+
+
+_queue.latest = 0.0
+
+
+def _spawn(run: Path, device: str) -> None:
+    """Start a run's process in a group of its own, its output going to log.txt."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    more = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    windows = sys.platform == "win32"
+    with (run / "log.txt").open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "rekd", "train", str(run.absolute()), "--device", device],
+            env=os.environ | more,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=not windows,
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if windows else 0,
+        )
+    threading.Thread(target=child.wait, daemon=True).start()  # its starter takes note of its end, or it stays a zombie
+
+
+def work(run: Path, device: str = "cpu") -> Info:
+    """In a run's own process: wait for the turn on the device, then train to the end or to a stop.
+
+    Raises:
+        Stopped, and all that `fit` raises; status.json tells of them too. ValueError: another process is at work on it.
+    """
+    config = read_config(run)
+    seen = choose_device(device)
+    with suppress(psutil.Error, OSError):
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICENESS)
+    with (
+        alone(run),
+        stop_on_signal(lambda: print("The run was asked to stop.", flush=True), run) as stop,
+        Heart(run, config.steps, stop, canonical(device), queued=True) as heart,
+        turn(run, canonical(device), stop),
+    ):
+        heart.running()
+        _check_sources(config)
+        from rekd.training.fit import fit
+        from rekd.training.report import check_device
+
+        return fit(config, run, cpu=check_device(seen) == "cpu", stop=stop, heart=heart)
+
+
+def _check_sources(config: TrainConfig) -> None:
+    """Refuse a run whose teacher or start is the checkpoint of another run that has not written it.
+
+    Raises:
+        ValueError: see above, with how that run stands.
+    """
+    for what in ("teacher", "start"):
+        folder = Path(getattr(config, what) or ".")
+        if folder.name == "checkpoint" and not (folder / "config.json").is_file():
+            state = (standing(folder.parent) or Status("not there")).state
+            raise ValueError(
+                f"It needs the checkpoint of {folder.parent.name} as its {what}, and that run is {state}. "
+                "Resume that run, or start it again, and then this one."
+            )
