@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import psutil
 
 from rekd.config import TrainConfig
 from rekd.files import read_json, write_text
+from rekd.training.lines import Lines
 from rekd.training.status import ACTIVE, Status, process_of, read_status, standing, write_status
 from rekd.training.stopping import BY_FILE, WISH
 
@@ -83,22 +83,11 @@ def read_run(folder: Path) -> Run:
         FileNotFoundError, ValueError: as `read_config`.
     """
     config = read_config(folder)
-    metrics = tuple(_lines(folder / "metrics.jsonl"))
-    return Run(folder, config, standing(folder) or _unwritten(folder, config, metrics), metrics)
+    metrics = Lines(folder / "metrics.jsonl").read()
+    return Run(folder, config, standing(folder) or unwritten(folder, config, metrics), metrics)
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a metrics.jsonl; one that is being written, or was left half, is not there yet."""
-    out = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            out.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return out
-
-
-def _unwritten(folder: Path, config: TrainConfig, metrics: tuple[Mapping[str, Any], ...]) -> Status:
+def unwritten(folder: Path, config: TrainConfig, metrics: Sequence[Mapping[str, Any]]) -> Status:
     """How a run without status.json stands: one of an earlier version, or a folder that was copied in part."""
     step = int(metrics[-1]["step"]) if metrics else 0
     return Status("done" if (folder / "checkpoint" / "README.md").is_file() else "stopped", step, config.steps)

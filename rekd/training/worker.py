@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import psutil
 
@@ -91,20 +91,25 @@ _queue.latest = 0.0
 
 
 def _spawn(run: Path, device: str) -> None:
-    """Start a run's process in a group of its own, its output going to log.txt."""
+    """Start a run's process, its output going to log.txt."""
+    with (run / "log.txt").open("ab") as log:
+        _detached(["train", str(run.absolute()), "--device", device], log)
+
+
+def _detached(arguments: Sequence[str], output: IO[bytes] | int) -> None:
+    """Start a command of `python -m rekd` in a group of its own, so that no Ctrl+C of ours reaches it."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     more = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
     windows = sys.platform == "win32"
-    with (run / "log.txt").open("ab") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "rekd", "train", str(run.absolute()), "--device", device],
-            env=os.environ | more,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=not windows,
-            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if windows else 0,
-        )
+    child = subprocess.Popen(
+        [sys.executable, "-m", "rekd", *arguments],
+        env=os.environ | more,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=not windows,
+        creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if windows else 0,
+    )
     threading.Thread(target=child.wait, daemon=True).start()  # its starter takes note of its end, or it stays a zombie
 
 
@@ -146,3 +151,8 @@ def _check_sources(config: TrainConfig) -> None:
                 f"It needs the checkpoint of {folder.parent.name} as its {what}, and that run is {state}. "
                 "Resume that run, or start it again, and then this one."
             )
+
+
+def stop_aside(run: Path, now: bool = False) -> None:
+    """`runs stop` in a process of its own, which lives on when the page that asked is closed."""
+    _detached(["runs", "stop", str(run.absolute()), *(["--now"] if now else [])], subprocess.DEVNULL)

@@ -14,6 +14,8 @@ from rekd.ui.components import plain
 from rekd.ui.guide import guide
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from rekd.checkpoints import Info
     from rekd.ui.state import View
 
@@ -62,15 +64,21 @@ class Desk:
         return self.judge.config.classes
 
 
-def frame(title: str, heading: str) -> Desk | None:
-    """Draw the frame and settle the view; None, with the way out drawn, where there is no checkpoint."""
+def page(title: str, heading: str) -> DeltaGenerator:
+    """Draw what every page begins with: settings, style, links and the heading, whose place is given back."""
     st.set_page_config(page_title=f"{title} · REKD", page_icon=theme.icon(), layout="wide")
     st.html(theme.style_sheet())
-    view = state.current()
     with st.sidebar:
         _brand()
     head = st.empty()
     head.title(heading, anchor=False)
+    return head
+
+
+def frame(title: str, heading: str) -> Desk | None:
+    """Draw the frame and settle the view; None, with the way out drawn, where there is no checkpoint."""
+    head = page(title, heading)
+    view = state.current()
     with st.spinner("Starting …"):  # torch takes seconds to import in a process's first run; the frame stands before
         from rekd.data.spec import TASKS
 

@@ -1,0 +1,37 @@
+"""Train: start small runs, watch their masks form, stop and resume them, and take away what they learnt."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from rekd.training.runs import home
+from rekd.ui import runs
+from rekd.ui.components import plain
+from rekd.ui.frame import page
+
+
+def train() -> None:
+    """The form, one run, or the list of runs, as the address says."""
+    root, params = home(), st.query_params
+    if deleted := st.session_state.pop("t_deleted", ""):
+        st.toast(f"{plain(deleted)} is in the trash, at the end of the list.", icon=":material/delete:")
+    if "run" in params:
+        from rekd.ui.run_view import view
+
+        view(root, params["run"])
+    elif "new" in params or not any(root.glob("*/config.json")):
+        from rekd.ui.form import form
+
+        page("Train", "Train a model and watch its rationales form")
+        if any(root.glob("*/config.json")):
+            st.button("All runs", icon=":material/arrow_back:", type="tertiary", key="v_back", on_click=runs.go)
+        form(root)
+    else:
+        from rekd.ui.run_list import listed
+
+        page("Train", "Runs")
+        st.button("New run", icon=":material/add:", type="primary", key="v_new", on_click=lambda: runs.go(new="1"))
+        listed(root)
+
+
+train()

@@ -1,0 +1,157 @@
+"""One run: how it stands and what can be done with it, what goes wrong, its watched examples, its charts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from rekd.ui import run_after, run_charts, run_watch, runs
+from rekd.ui.components import plain
+from rekd.ui.frame import page
+
+if TYPE_CHECKING:
+    from rekd.training.runs import Run
+
+BEAT = 1.5
+"""Seconds between two looks at a run that is at work."""
+
+
+def view(root: Path, name: str) -> None:
+    """Draw a run by its folder's name; what changes while it trains redraws itself."""
+    folder = root / name
+    try:
+        if Path(name).name != name:
+            raise ValueError(f"{name!r} is no name of a run.")
+        run = runs.look(folder)
+    except (FileNotFoundError, ValueError) as fault:
+        page("Train", "This run can't be shown")
+        _back()
+        st.error(plain(str(fault)), icon=":material/folder_off:")
+        return
+    page(f"{runs.title(run)} · Train", plain(runs.title(run)))
+    _back()
+    st.caption(plain(f"{runs.subtitle(run)} · {folder}"))
+    live = runs.active(run)
+    every = BEAT if live else None
+    st.fragment(_standing, run_every=every)(folder, run.status.state)
+    if run.status.state == "done":
+        run_after.finished(run)
+    run_watch.watched(folder, live)
+    st.fragment(run_charts.charts, run_every=2 * BEAT if live else None)(folder)
+    run_after.words(run)
+    _settings(run)
+    _log(folder, live)
+
+
+def _back() -> None:
+    st.button("All runs", icon=":material/arrow_back:", type="tertiary", key="v_back", on_click=runs.go)
+
+
+def _standing(folder: Path, state: str) -> None:
+    """Progress, buttons and alarms; the page is drawn anew when the state has changed."""
+    try:
+        run = runs.look(folder)
+    except FileNotFoundError:
+        st.rerun()
+    if run.status.state != state:
+        st.rerun()
+    st.html(runs.progress(run))
+    _told(run)
+    _buttons(run)
+    _alarms(run)
+
+
+def _told(run: Run) -> None:
+    """What the run says of itself, and how long it may still take."""
+    status = run.status
+    if status.state == "running":
+        left = runs.follower(str(run.folder.absolute())).seconds_left(run)
+        speed = run.metrics[-1].get("examples_per_second") if run.metrics else None
+        said = [f"{speed:,.0f} examples a second" if speed else status.message]
+        said += [f"about {runs.duration(left)} left"] if left else []
+        st.caption(plain(" · ".join(filter(None, said))))
+    elif status.state == "failed":
+        st.error(plain(status.message), icon=":material/error:")
+        _tail(run.folder)
+    elif status.message:
+        st.caption(plain(status.message))
+
+
+def _buttons(run: Run) -> None:
+    state, folder = run.status.state, run.folder
+    with st.container(horizontal=True, vertical_alignment="center", key="v_buttons"):
+        if state in ("running", "queued"):
+            about = "It saves its state at its next line of metrics and ends; it can be resumed from there."
+            st.button(
+                "Stop", icon=":material/stop_circle:", key="v_stop", help=about, on_click=_stop, args=(folder, False)
+            )
+        if state == "stopping":
+            about = "What it did since its last state is lost."
+            end = {"key": "v_end", "help": about, "on_click": _stop, "args": (folder, True)}
+            st.button("End it now", icon=":material/cancel:", **end)
+        if state in ("stopped", "failed"):
+            about = "It goes on from its last state, to the numbers of an unbroken run."
+            st.button(
+                "Resume",
+                icon=":material/play_circle:",
+                type="primary",
+                key="v_resume",
+                help=about,
+                on_click=_resume,
+                args=(folder,),
+            )
+        st.button(
+            "Duplicate",
+            icon=":material/content_copy:",
+            key="v_duplicate",
+            help="Opens the form with this run's settings, to change one and start it as a run of its own.",
+            on_click=lambda: runs.go(**{"new": "1", "from": folder.name}),
+        )
+        if not runs.active(run):
+            run_after.deletion(run)
+
+
+def _stop(folder: Path, now: bool) -> None:
+    """Ask the run to stop, from a process of its own: it waits, and ends by force what does not answer."""
+    from rekd.training.worker import stop_aside
+
+    stop_aside(folder, now)
+    st.toast("The run was asked to stop." if not now else "The run is being ended.", icon=":material/stop_circle:")
+
+
+def _resume(folder: Path) -> None:
+    from rekd.training.worker import resume
+
+    try:
+        resume(folder)
+    except (ValueError, OSError) as fault:
+        st.toast(plain(str(fault)), icon=":material/error:")
+
+
+def _alarms(run: Run) -> None:
+    from rekd.training.alarms import alarms
+
+    for alarm in alarms(run.config, run.metrics, run.status):
+        show = st.error if alarm.grave else st.warning
+        icon = ":material/notification_important:" if alarm.grave else ":material/notifications:"
+        show(f"**{plain(alarm.title)}** {plain(alarm.says)}  \n{plain(alarm.suggestion)}", icon=icon)
+
+
+def _settings(run: Run) -> None:
+    with st.expander("Settings", icon=":material/tune:"):
+        rows = "".join(f"| {plain(name)} | {plain(str(value))} |\n" for name, value in runs.settings(run).items())
+        st.markdown(f"| setting | value |\n| --- | --- |\n{rows}")
+
+
+def _log(folder: Path, live: bool) -> None:
+    with st.expander("Log", icon=":material/article:"):
+        st.fragment(_tail, run_every=2 * BEAT if live else None)(folder)
+
+
+def _tail(folder: Path) -> None:
+    from rekd.training.causes import tail
+
+    lines = tail(folder / "log.txt")
+    st.code("\n".join(lines) or "The log is empty.", language=None, wrap_lines=True)

@@ -1,0 +1,195 @@
+"""The watched examples of a run: their masks and predictions at any snapshot, with a scrubber and a play button."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from rekd.ui import components, figures, runs
+from rekd.ui.components import plain
+
+if TYPE_CHECKING:
+    from rekd.training.runs import Run
+    from rekd.training.snapshots import Shot, Snapshot, Watched, WatchedExample
+
+PLAY = 0.45
+"""Seconds a snapshot is shown while it plays."""
+BEAT = 2.0
+SHOWS = {"mask": "Selected", "select": "P(select)", "difference": "Difference to the teacher"}
+
+
+def watched(folder: Path, live: bool) -> None:
+    """Draw the film of a run; `live` follows it as it grows."""
+    playing = st.session_state.get("w_playing", "") == folder.name
+    st.fragment(_film, run_every=PLAY if playing else BEAT if live else None)(folder, playing)
+
+
+def _film(folder: Path, playing: bool) -> None:
+    from rekd.training.snapshots import read_snapshot, read_watched, steps
+
+    st.subheader("Watched examples", anchor=False)
+    try:
+        seen, run = read_watched(folder), runs.look(folder)
+    except (FileNotFoundError, ValueError) as fault:
+        st.warning(plain(str(fault)), icon=":material/broken_image:")
+        return
+    found = steps(folder)
+    if seen is None or not found:
+        st.caption("They appear when the run has read its data and taken the first look.")
+        return
+    step = _scrubber(folder, found, playing, run.config.steps)
+    try:
+        shot = read_snapshot(folder, step)
+    except FileNotFoundError:  # a resumed run went back just now
+        st.rerun(scope="fragment")
+    except ValueError as fault:
+        st.warning(plain(str(fault)), icon=":material/broken_image:")
+        return
+    show = _switch(run, bool(seen.teacher))
+    st.caption(plain(_caption(run, shot, seen)))
+    _grid(run, seen, shot, show)
+
+
+def _scrubber(folder: Path, found: tuple[int, ...], playing: bool, last: int) -> int:
+    """The slider over the snapshots with its buttons; returns the step that is shown."""
+    key, follow = f"w_step_{folder.name}", f"w_follow_{folder.name}"
+    session = st.session_state
+    if playing:
+        now = session.get(key, found[0])
+        later = [step for step in found if step > now]
+        session[key] = later[0] if later else found[-1]
+        if not later:
+            session.pop("w_playing")
+            session[follow] = True
+            st.rerun()
+    elif session.setdefault(follow, True) or session.get(key) not in found:
+        session[key] = found[-1]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="scrubber"):
+        label, sign = ("Pause", "pause") if playing else ("Play", "play_arrow")
+        st.button(label, icon=f":material/{sign}:", key="w_play", on_click=_play, args=(folder, found, key, follow))
+        if len(found) > 1:
+            st.select_slider(
+                "After step",
+                found,
+                key=key,
+                format_func=lambda step: f"{step:,}",
+                help="Drag, or use the arrow keys, to see the masks form.",
+                on_change=_hold,
+                args=(found, key, follow),
+            )
+        st.button("Latest", icon=":material/last_page:", key="w_latest", on_click=_latest, args=(found, key, follow))
+    return session[key] if len(found) > 1 else found[0]
+
+
+def _play(folder: Path, found: tuple[int, ...], key: str, follow: str) -> None:
+    session = st.session_state
+    if session.pop("w_playing", "") == folder.name:
+        return
+    session["w_playing"], session[follow] = folder.name, False
+    if session.get(key, found[-1]) == found[-1]:
+        session[key] = found[0]
+    session["w_turn"] = True
+
+
+def _hold(found: tuple[int, ...], key: str, follow: str) -> None:
+    """Whoever moves the slider keeps what is seen there, but for its end, which follows the run."""
+    st.session_state.pop("w_playing", None)
+    st.session_state[follow] = st.session_state[key] == found[-1]
+
+
+def _latest(found: tuple[int, ...], key: str, follow: str) -> None:
+    st.session_state.pop("w_playing", None)
+    st.session_state[key], st.session_state[follow] = found[-1], True
+
+
+def _switch(run: Run, taught: bool) -> str:
+    if run.config.kind not in ("re", "rekd"):
+        return "mask"
+    offered = [name for name in SHOWS if name != "difference" or taught]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.session_state.setdefault("w_show", "mask")
+        if st.session_state["w_show"] not in offered:
+            st.session_state["w_show"] = "mask"
+        st.segmented_control(
+            "Show", offered, format_func=SHOWS.get, key="w_show", required=True, label_visibility="collapsed"
+        )
+    return st.session_state["w_show"] or "mask"
+
+
+def _caption(run: Run, shot: Snapshot, seen: Watched) -> str:
+    config = run.config
+    said = [f"Rows of dev, after {shot.step:,} of {config.steps:,} steps"]
+    if shot.tau is not None:
+        said.append(f"temperature {shot.tau:.2f}")
+    if config.kind in ("re", "rekd"):
+        said.append(f"masks are the top {config.rate:.0%} of P(select)")
+    right = sum(_said(one) == example.label for one, example in zip(shot.shots, seen.examples, strict=True))
+    said.append(f"{right} of {len(seen.examples)} right")
+    return " · ".join(said)
+
+
+def _said(shot: Shot) -> int:
+    return max(range(len(shot.probs)), key=shot.probs.__getitem__)
+
+
+def _grid(run: Run, seen: Watched, snapshot: Snapshot, show: str) -> None:
+    """A card an example, its teacher's view in it: four in a row, long texts two."""
+    wide = 2 if seen.examples and seen.examples[0].text is not None else 4
+    teachers = seen.teacher or (None,) * len(seen.examples)
+    cards = [
+        _card(run, seen, example, shot, teacher, show)
+        for example, shot, teacher in zip(seen.examples, snapshot.shots, teachers, strict=True)
+    ]
+    st.html(f'<div class="rk-film rk-film-{wide}">{"".join(cards)}</div>')
+
+
+def _card(run: Run, seen: Watched, example: WatchedExample, shot: Shot, teacher: Shot | None, show: str) -> str:
+    from rekd.types import Prediction
+
+    name = f"dev {example.row} · label {seen.classes[example.label]}"
+    reference = teacher.selected if teacher and teacher.places is None else None
+    mine = _drawn(run, example, shot, "student", show if reference or show != "difference" else "mask", reference)
+    said = components.verdict(Prediction(shot.probs), seen.classes, example.label)
+    parts = [f'<div class="rk-film-head">{components.escape(name)}</div>', said, mine]
+    if teacher:
+        beside = "select" if show == "select" else "mask"
+        spoken = f"Teacher: {seen.classes[_said(teacher)]}, {components.percent(max(teacher.probs))}"
+        parts.append(
+            components.toned("teacher", f'<div class="rk-film-teacher">{components.escape(spoken)}</div>')
+            + _drawn(run, example, teacher, "teacher", beside, None)
+        )
+    return f'<div class="rk-film-card">{"".join(parts)}</div>'
+
+
+def _drawn(run: Run, example: WatchedExample, shot: Shot, tone: str, show: str, reference) -> str:
+    """The example under one shot, as HTML."""
+    from rekd.types import Explanation, Units
+
+    places = shot.places or example.places
+    mask = tuple(number in set(shot.selected) for number in range(len(places)))
+    scores = shot.scores or tuple(map(float, mask))
+    units = Units(example.units, places)
+    item = Explanation(tone, run.folder.name, units, scores, mask, "top-k", _said(shot))
+    if run.config.kind == "cls":
+        show = "whole"
+    elif not shot.scores:
+        show = "mask"
+    other = tuple(number in set(reference) for number in range(len(places))) if reference is not None else None
+    label = f"{tone}, dev row {example.row}"
+    if example.text is None:
+        drawn = figures.on_image(picture(str(example.image)), item, label, tone, show, other)
+    else:
+        drawn = figures.on_text(example.text, example.stop, item, label, tone, show, other)
+    return components.toned(tone, drawn)
+
+
+@st.cache_resource(max_entries=400, show_spinner=False)
+def picture(path: str) -> np.ndarray:
+    """The pixels (H, W, 3) uint8 of a watched image; they don't change while a run exists."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))

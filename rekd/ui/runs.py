@@ -1,0 +1,114 @@
+"""What the page Train knows of runs: each followed once for all who watch, and the ways between its views."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from rekd.training.about import called
+from rekd.training.status import ACTIVE
+from rekd.ui.components import percent
+
+if TYPE_CHECKING:
+    from rekd.training.follow import Follower
+    from rekd.training.runs import Run
+
+SIGNS = {
+    "queued": ("hourglass_empty", "waits for its turn"),
+    "running": ("play_circle", "trains"),
+    "stopping": ("pause_circle", "saves its state and stops"),
+    "done": ("check_circle", "done"),
+    "stopped": ("stop_circle", "stopped"),
+    "failed": ("error", "failed"),
+}
+"""State -> its sign and its words."""
+KINDS = {"cls": "CLS", "re": "RE", "rekd": "REKD", "random": "random"}
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def follower(folder: str) -> Follower:
+    """The one reader of a run's folder on this server."""
+    from rekd.training.follow import Follower
+
+    return Follower(Path(folder))
+
+
+def look(folder: Path) -> Run:
+    """A run as it stands now; raises FileNotFoundError or ValueError where there is none (any more)."""
+    return follower(str(folder.absolute())).look()
+
+
+def everything(root: Path) -> tuple[list[Run], list[str]]:
+    """All runs, the newest first, and a sentence for each folder that holds a damaged one."""
+    from rekd.training.runs import MARKS
+
+    found, faults = [], []
+    for path in root.glob("*/config.json"):
+        try:
+            found.append((path.stat().st_mtime, look(path.parent)))
+        except FileNotFoundError:  # deleted between the two looks
+            continue
+        except ValueError as fault:
+            if any((path.parent / name).exists() for name in MARKS):
+                faults.append(f"{path.parent.name}: {fault}")
+    return [run for _, run in sorted(found, key=lambda pair: pair[0], reverse=True)], faults
+
+
+def active(run: Run) -> bool:
+    return run.status.state in ACTIVE
+
+
+def go(**params: str) -> None:
+    """The callback of every way to another view: the address is exactly `params`."""
+    st.query_params.from_dict(params)
+
+
+def title(run: Run) -> str:
+    """What a run is called on the page."""
+    return called(run.folder)
+
+
+def subtitle(run: Run) -> str:
+    """Kind, data and chance of a run in a few words."""
+    config = run.config
+    at = f" · on {run.status.device}" if run.status.device else ""
+    return f"{KINDS[config.kind]} · {config.task} · seed {config.seed}{at}"
+
+
+def progress(run: Run) -> str:
+    """How far a run is: sign, bar and numbers as HTML."""
+    status, best = run.status, run.best
+    share = min(1.0, reached(run) / max(1, status.steps))
+    words = SIGNS[status.state][1]
+    numbers = [f"step {reached(run):,} of {status.steps:,}"]
+    if best:
+        numbers.append(f"best dev accuracy {best['dev_accuracy']:.3f}")
+    told = escape(" · ".join(numbers))
+    return (
+        f'<div class="rk-run"><span class="rk-state rk-state-{status.state}">{words}</span>'
+        f'<div class="rk-bar" role="img" aria-label="{percent(share)} done"><span style="width:{100 * share:.1f}%">'
+        f'</span></div><span class="rk-note">{told}</span></div>'
+    )
+
+
+def reached(run: Run) -> int:
+    """Steps done, from whichever of status and metrics is newer; a run that was killed lost what its state lacks."""
+    last = int(run.metrics[-1]["step"]) if run.metrics else 0
+    return max(last, run.status.step) if active(run) else run.status.step or last
+
+
+def duration(seconds: float) -> str:
+    """A time that is left, in the words of a person who waits."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} hours"
+
+
+def settings(run: Run) -> dict[str, Any]:
+    """A run's configuration without what it leaves open."""
+    return {name: value for name, value in run.config.to_dict().items() if value not in ("", (), {}, None)}
