@@ -5,11 +5,27 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+
+def cache_folder() -> Path:
+    """Where copies may be kept that can be had again: REKD_CACHE, or the user's cache folder on this system."""
+    if named := os.environ.get("REKD_CACHE"):
+        return Path(named).expanduser()
+    home = Path.home()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    return base / "rekd"
 
 
 def check_writable(name: str, path: Path) -> None:
@@ -36,7 +52,7 @@ def check_writable(name: str, path: Path) -> None:
 @contextmanager
 def replaced_file(path: Path) -> Iterator[Path]:
     """A temporary file's path that takes the place of `path` when the block ends without an error."""
-    temp = path.with_name(f".{path.name}.{os.getpid()}")
+    temp = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")  # two pages are two threads
     try:
         yield temp
         os.replace(temp, path)

@@ -80,15 +80,19 @@ def _scan(folders: tuple[Path, ...]) -> Iterator[tuple[Path, Info | CheckpointEr
 
 
 def find(source: str | Path) -> Path:
-    """A checkpoint's folder from a local path, its name among `roots()` (of two the user's own), or a Hub id.
+    """A checkpoint's folder from a path, its name among `roots()` (of two the user's own), a zip file or a Hub id.
 
     Raises:
-        CheckpointError: none of the three, with the names that exist.
+        CheckpointError: none of these, with the names that exist.
     """
     here = Path(source).expanduser()
     for path in (here, *(root / str(source) for root in reversed(roots()))):
         if (path / "config.json").is_file():
             return path
+    if here.suffix.lower() == ".zip" and not here.is_dir():
+        from rekd.checkpoints.zipped import unpacked
+
+        return unpacked(here)
     if str(source) and here.is_dir():  # `read_info` says what it lacks
         return here
     if str(source).count("/") == 1 and not str(source).startswith((".", "/", "~")):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import os
 import re
-import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+
+from rekd.files import cache_folder
 
 FILES, MEGABYTES = 500, 256
 """Beyond this many files or bytes the ones unused for longest go."""
@@ -18,17 +19,8 @@ _NAME = re.compile(r"[0-9a-f]{16}")
 
 
 def folder() -> Path:
-    """REKD_CACHE, or the user's cache folder on this system."""
-    if named := os.environ.get("REKD_CACHE"):
-        return Path(named).expanduser() / "inputs"
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return base / "rekd" / "inputs"
+    """Where they are kept, below REKD_CACHE or the user's cache folder."""
+    return cache_folder() / "inputs"
 
 
 def keep_text(text: str) -> str:

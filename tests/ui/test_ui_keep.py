@@ -78,6 +78,6 @@ def test_a_cache_that_can_not_be_written_falls_back_to_the_temporary_folder(own_
 
 def test_the_folder_follows_the_environment(monkeypatch):
     monkeypatch.delenv("REKD_CACHE")
-    monkeypatch.setattr(keep.sys, "platform", "linux")
+    monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert keep.folder().parts[-3:] == ("somewhere", "rekd", "inputs")
