@@ -6,15 +6,13 @@ import streamlit as st
 
 from rekd.training.runs import home
 from rekd.ui import runs
-from rekd.ui.components import plain
 from rekd.ui.frame import page
 
 
 def train() -> None:
     """The form, one run, or the list of runs, as the address says."""
     root, params = home(), st.query_params
-    if deleted := st.session_state.pop("t_deleted", ""):
-        st.toast(f"{plain(deleted)} is in the trash, at the end of the list.", icon=":material/delete:")
+    st.session_state.pop("t_moved", None)
     if "run" in params:
         from rekd.ui.run_view import view
 

@@ -62,10 +62,15 @@ def chromium():
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def address(home):
     """Where the app answers, started as the README starts it, in a home folder of its own."""
-    home = tmp_path_factory.mktemp("home")
     settings = {"HOME": str(home), "USERPROFILE": str(home), "REKD_CACHE": str(home / "cache")}
+    settings["REKD_RUNS"] = str(home / "runs")
     if not all((shipped() / f"imdb-{role}").is_dir() for role in ("teacher", "cls", "re", "rekd")):
         # Where not all four trained models are at hand, random ones of these names stand in.
         settings["REKD_CHECKPOINTS"] = str(tiny_checkpoints(home / "checkpoints"))
@@ -157,6 +162,51 @@ def test_an_own_review_gets_four_cards_and_a_link_that_opens_them_again(chromium
     assert reader.page.locator("textarea").input_value() == REVIEW
     assert reader.complaints == []
     reader.context.close()
+
+
+def test_a_run_outlives_the_tab_is_seen_by_two_is_stopped_and_goes_on(chromium, address, home):
+    from rekd.config import TrainConfig
+    from rekd.training.status import standing
+    from rekd.training.worker import Plan, launch
+
+    tiny = {"img_size": 64, "patch_size": 8, "embed_dim": 24, "depth": 1, "num_heads": 2}
+    values = {"backbone_args": tiny, "batch_size": 8, "dev_limit": 50, "evaluate_every": 200, "log_every": 5}
+    run = home / "runs" / "mine"
+    launch([Plan(run, TrainConfig("digits", "re", steps=20_000, **values), name="My run")])
+
+    first = Visitor(chromium, f"{address}train")
+    first.page.get_by_role("button", name="My run").click()
+    first.page.wait_for_selector(".rk-film-card")
+    first.context.close()  # the tab is closed; the run goes on
+
+    again, other = Visitor(chromium, f"{address}train?run=mine"), Visitor(chromium, f"{address}train?run=mine")
+    steps = (
+        "Number(document.querySelector('.rk-run .rk-note').textContent.match(/step ([\\d,]+) of/)[1].replace(',', ''))"
+    )
+    before = again.page.evaluate(steps)
+    again.page.wait_for_function(f"{steps} > {before}")
+    assert again.page.locator(".rk-film-card").count() == 8
+    again.page.reload()
+    again.settle()
+    assert again.page.locator(".rk-state-running").count()
+
+    again.page.get_by_role("button", name="Stop", exact=True).click()
+    for visitor in (again, other):
+        visitor.page.wait_for_selector(".rk-state-stopped")
+    assert standing(run).state == "stopped" and (run / "state" / "latest").is_file()
+
+    slider = again.page.get_by_role("slider")
+    slider.press("Home")
+    again.page.get_by_text("after 0 of 20,000 steps").wait_for()
+    again.page.get_by_role("button", name="Resume").click()
+    for visitor in (again, other):
+        visitor.page.wait_for_selector(".rk-state-running")
+    other.page.get_by_role("button", name="Stop", exact=True).click()
+    again.page.wait_for_selector(".rk-state-stopped")
+    again.page.get_by_text("after 0 of 20,000 steps").wait_for()
+    assert again.complaints == other.complaints == []
+    again.context.close()
+    other.context.close()
 
 
 def test_the_bench_sees_what_appears_when_it_does_and_gives_up_on_what_does_not(chromium, monkeypatch):

@@ -19,6 +19,8 @@ from rekd.training.stopping import Stopped
 
 BEAT = 5.0
 """Seconds between two signs of life."""
+GLANCE = 0.3
+"""Seconds between two looks whether a stop is wished for."""
 STALE = 60.0
 """Seconds without one after which a process that is still there counts as lost."""
 BIRTH = 60.0
@@ -140,9 +142,14 @@ class Heart:
                 self._write("failed", cause_of(error))
 
     def _beat(self) -> None:
-        while not self.over.wait(BEAT):
+        told, last = False, time.monotonic()
+        while not self.over.wait(min(BEAT, GLANCE)):
+            wished = self.stopping()
+            if wished == told and time.monotonic() - last < BEAT:
+                continue
+            told, last = wished, time.monotonic()
             with suppress(OSError):  # a full disk ends the run where it saves, not here
-                self._write("stopping" if self.stopping() else self.state, self.message)
+                self._write("stopping" if wished else self.state, self.message)
 
     def _write(self, state: str, message: str = "") -> None:
         memory = psutil.virtual_memory()

@@ -25,29 +25,28 @@ def finished(run: Run) -> None:
     except CheckpointError as fault:
         st.warning(plain(str(fault)), icon=":material/folder_off:")
         return
-    with st.container(horizontal=True, vertical_alignment="center", key="v_after"):
-        st.button(
-            "Open in Explore",
-            icon=":material/search:",
-            type="primary",
-            key="v_explore",
-            help="Shows this model's rationales beside those of the other models of its task.",
-            on_click=_explore,
-            args=(folder,),
-        )
-        st.download_button(
-            "Download",
-            data=lambda: _packed(run),
-            file_name=f"{file_name(runs.title(run))}.zip",
-            mime="application/zip",
-            icon=":material/download:",
-            key="v_download",
-            on_click="ignore",
-            help="The checkpoint as a zip that stands alone: `python -m rekd evaluate FILE.zip`, or "
-            '`rekd.load("FILE.zip")` in a notebook.',
-        )
-        with st.popover("Promote", icon=":material/workspace_premium:"):
-            run_promote.promotion(run)
+    st.button(
+        "Open in Explore",
+        icon=":material/search:",
+        type="primary",
+        key="v_explore",
+        help="Shows this model's rationales beside those of the other models of its task.",
+        on_click=_explore,
+        args=(folder,),
+    )
+    st.download_button(
+        "Download",
+        data=lambda: _packed(run),
+        file_name=f"{file_name(runs.title(run))}.zip",
+        mime="application/zip",
+        icon=":material/download:",
+        key="v_download",
+        on_click="ignore",
+        help="The checkpoint as a zip that stands alone: `python -m rekd evaluate FILE.zip`, or "
+        '`rekd.load("FILE.zip")` in a notebook.',
+    )
+    with st.popover("Promote", icon=":material/workspace_premium:"):
+        run_promote.promotion(run)
     if st.session_state.pop("v_go", False):
         st.switch_page("app.py")
 
@@ -85,9 +84,9 @@ def _delete(run: Run) -> None:
     try:
         delete(run)
     except (ValueError, OSError) as fault:
-        st.toast(plain(str(fault)), icon=":material/error:")
+        runs.say(str(fault), "error")
         return
-    st.session_state["t_deleted"] = run.folder.name
+    runs.say(f"{run.folder.name} is in the trash, at the end of the list.", "delete")
     runs.go()
 
 
@@ -109,4 +108,4 @@ def _say(folder: Path, what: str) -> None:
     try:
         write_about(folder, **{what: st.session_state[f"v_{what}_{folder.name}"]})
     except (ValueError, OSError) as fault:
-        st.toast(plain(str(fault)), icon=":material/error:")
+        runs.say(str(fault), "error")

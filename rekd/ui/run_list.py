@@ -30,6 +30,7 @@ def listed(root: Path) -> None:
 
 
 def _list(root: Path, busy: bool) -> None:
+    runs.arrive()
     found, faults = runs.everything(root)
     if any(map(runs.active, found)) != busy:
         st.rerun()  # the list is followed at another pace from now on
@@ -116,4 +117,4 @@ def _restore(folder: Path) -> None:
     from rekd.training.trash import restore
 
     back = restore(folder)
-    st.toast(f"{plain(back.name)} is back.", icon=":material/restore_from_trash:")
+    runs.say(f"{back.name} is back.", "restore_from_trash")

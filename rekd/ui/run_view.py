@@ -36,13 +36,11 @@ def view(root: Path, name: str) -> None:
     live = runs.active(run)
     every = BEAT if live else None
     st.fragment(_standing, run_every=every)(folder, run.status.state)
-    if run.status.state == "done":
-        run_after.finished(run)
     run_watch.watched(folder, live)
     st.fragment(run_charts.charts, run_every=2 * BEAT if live else None)(folder)
     run_after.words(run)
     _settings(run)
-    _log(folder, live)
+    _log(folder)
 
 
 def _back() -> None:
@@ -51,6 +49,7 @@ def _back() -> None:
 
 def _standing(folder: Path, state: str) -> None:
     """Progress, buttons and alarms; the page is drawn anew when the state has changed."""
+    runs.arrive()
     try:
         run = runs.look(folder)
     except FileNotFoundError:
@@ -82,6 +81,8 @@ def _told(run: Run) -> None:
 def _buttons(run: Run) -> None:
     state, folder = run.status.state, run.folder
     with st.container(horizontal=True, vertical_alignment="center", key="v_buttons"):
+        if state == "done":
+            run_after.finished(run)
         if state in ("running", "queued"):
             about = "It saves its state at its next line of metrics and ends; it can be resumed from there."
             st.button(
@@ -118,7 +119,7 @@ def _stop(folder: Path, now: bool) -> None:
     from rekd.training.worker import stop_aside
 
     stop_aside(folder, now)
-    st.toast("The run was asked to stop." if not now else "The run is being ended.", icon=":material/stop_circle:")
+    runs.say("The run is being ended." if now else "The run was asked to stop.", "stop_circle")
 
 
 def _resume(folder: Path) -> None:
@@ -127,7 +128,7 @@ def _resume(folder: Path) -> None:
     try:
         resume(folder)
     except (ValueError, OSError) as fault:
-        st.toast(plain(str(fault)), icon=":material/error:")
+        runs.say(str(fault), "error")
 
 
 def _alarms(run: Run) -> None:
@@ -145,9 +146,10 @@ def _settings(run: Run) -> None:
         st.markdown(f"| setting | value |\n| --- | --- |\n{rows}")
 
 
-def _log(folder: Path, live: bool) -> None:
+def _log(folder: Path) -> None:
     with st.expander("Log", icon=":material/article:"):
-        st.fragment(_tail, run_every=2 * BEAT if live else None)(folder)
+        st.button("Read it again", icon=":material/refresh:", type="tertiary", key="v_log")
+        _tail(folder)
 
 
 def _tail(folder: Path) -> None:

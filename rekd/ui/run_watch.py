@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +24,19 @@ SHOWS = {"mask": "Selected", "select": "P(select)", "difference": "Difference to
 
 def watched(folder: Path, live: bool) -> None:
     """Draw the film of a run; `live` follows it as it grows."""
-    playing = st.session_state.get("w_playing", "") == folder.name
+    playing = _plays(folder)
     st.fragment(_film, run_every=PLAY if playing else BEAT if live else None)(folder, playing)
+
+
+def _plays(folder: Path) -> bool:
+    return st.session_state.get("m_playing", "") == folder.name
 
 
 def _film(folder: Path, playing: bool) -> None:
     from rekd.training.snapshots import read_snapshot, read_watched, steps
 
+    if _plays(folder) != playing:
+        st.rerun()  # the pace at which this part is drawn is set outside of it
     st.subheader("Watched examples", anchor=False)
     try:
         seen, run = read_watched(folder), runs.look(folder)
@@ -40,7 +47,7 @@ def _film(folder: Path, playing: bool) -> None:
     if seen is None or not found:
         st.caption("They appear when the run has read its data and taken the first look.")
         return
-    step = _scrubber(folder, found, playing, run.config.steps)
+    step = _scrubber(folder, found, playing)
     try:
         shot = read_snapshot(folder, step)
     except FileNotFoundError:  # a resumed run went back just now
@@ -53,56 +60,71 @@ def _film(folder: Path, playing: bool) -> None:
     _grid(run, seen, shot, show)
 
 
-def _scrubber(folder: Path, found: tuple[int, ...], playing: bool, last: int) -> int:
+@dataclass
+class Reel:
+    """Where a film stands in one window. at: the step shown. follow: the latest is shown as it comes.
+
+    turn: counts the times that the program moved the slider. Each gives it a new key, since a browser that is slow to
+    hear of a move would send the old place back, and that is not to be taken for somebody's wish.
+    """
+
+    at: int = 0
+    follow: bool = True
+    turn: int = 0
+
+    def move(self, step: int) -> None:
+        if step != self.at:
+            self.at, self.turn = step, self.turn + 1
+
+
+def _scrubber(folder: Path, found: tuple[int, ...], playing: bool) -> int:
     """The slider over the snapshots with its buttons; returns the step that is shown."""
-    key, follow = f"w_step_{folder.name}", f"w_follow_{folder.name}"
-    session = st.session_state
+    reel: Reel = st.session_state.setdefault(f"m_reel_{folder.name}", Reel())
     if playing:
-        now = session.get(key, found[0])
-        later = [step for step in found if step > now]
-        session[key] = later[0] if later else found[-1]
-        if not later:
-            session.pop("w_playing")
-            session[follow] = True
-            st.rerun()
-    elif session.setdefault(follow, True) or session.get(key) not in found:
-        session[key] = found[-1]
+        reel.move(next((step for step in found if step > reel.at), found[-1]))
+    elif reel.follow or reel.at not in found:
+        reel.move(found[-1])
     with st.container(horizontal=True, vertical_alignment="bottom", key="scrubber"):
         label, sign = ("Pause", "pause") if playing else ("Play", "play_arrow")
-        st.button(label, icon=f":material/{sign}:", key="w_play", on_click=_play, args=(folder, found, key, follow))
-        if len(found) > 1:
-            st.select_slider(
-                "After step",
-                found,
-                key=key,
-                format_func=lambda step: f"{step:,}",
-                help="Drag, or use the arrow keys, to see the masks form.",
-                on_change=_hold,
-                args=(found, key, follow),
-            )
-        st.button("Latest", icon=":material/last_page:", key="w_latest", on_click=_latest, args=(found, key, follow))
-    return session[key] if len(found) > 1 else found[0]
+        st.button(label, icon=f":material/{sign}:", key="m_play", on_click=_play, args=(folder.name, reel, found))
+        _place(folder.name, reel, found, playing)
+        st.button("Latest", icon=":material/last_page:", key="m_latest", on_click=_latest, args=(reel,))
+    if playing and reel.at == found[-1]:
+        st.session_state.pop("m_playing", None)
+        reel.follow, reel.turn = True, reel.turn + 1
+        st.rerun()
+    return reel.at
 
 
-def _play(folder: Path, found: tuple[int, ...], key: str, follow: str) -> None:
-    session = st.session_state
-    if session.pop("w_playing", "") == folder.name:
+def _place(name: str, reel: Reel, found: tuple[int, ...], playing: bool) -> None:
+    """The slider; while it plays, or where there is one snapshot alone, how far the film is."""
+    if playing or len(found) < 2:
+        st.progress((found.index(reel.at) + 1) / len(found), f"After step {reel.at:,}")
         return
-    session["w_playing"], session[follow] = folder.name, False
-    if session.get(key, found[-1]) == found[-1]:
-        session[key] = found[0]
-    session["w_turn"] = True
+    key = f"m_step_{name}_{reel.turn}"
+    about = "Drag, or use the arrow keys, to see the masks form."
+    st.select_slider(
+        "After step", found, reel.at, "{:,}".format, key=key, help=about, on_change=_hold, args=(reel, found, key)
+    )
 
 
-def _hold(found: tuple[int, ...], key: str, follow: str) -> None:
+def _play(name: str, reel: Reel, found: tuple[int, ...]) -> None:
+    if st.session_state.pop("m_playing", "") == name:  # pause
+        return
+    st.session_state["m_playing"], reel.follow = name, False
+    if reel.at == found[-1]:
+        reel.move(found[0])
+
+
+def _hold(reel: Reel, found: tuple[int, ...], key: str) -> None:
     """Whoever moves the slider keeps what is seen there, but for its end, which follows the run."""
-    st.session_state.pop("w_playing", None)
-    st.session_state[follow] = st.session_state[key] == found[-1]
+    reel.at = st.session_state[key]
+    reel.follow = reel.at == found[-1]
 
 
-def _latest(found: tuple[int, ...], key: str, follow: str) -> None:
-    st.session_state.pop("w_playing", None)
-    st.session_state[key], st.session_state[follow] = found[-1], True
+def _latest(reel: Reel) -> None:
+    st.session_state.pop("m_playing", None)
+    reel.follow = True
 
 
 def _switch(run: Run, taught: bool) -> str:
@@ -110,13 +132,13 @@ def _switch(run: Run, taught: bool) -> str:
         return "mask"
     offered = [name for name in SHOWS if name != "difference" or taught]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.session_state.setdefault("w_show", "mask")
-        if st.session_state["w_show"] not in offered:
-            st.session_state["w_show"] = "mask"
+        st.session_state.setdefault("m_show", "mask")
+        if st.session_state["m_show"] not in offered:
+            st.session_state["m_show"] = "mask"
         st.segmented_control(
-            "Show", offered, format_func=SHOWS.get, key="w_show", required=True, label_visibility="collapsed"
+            "Show", offered, format_func=SHOWS.get, key="m_show", required=True, label_visibility="collapsed"
         )
-    return st.session_state["w_show"] or "mask"
+    return st.session_state["m_show"] or "mask"
 
 
 def _caption(run: Run, shot: Snapshot, seen: Watched) -> str:

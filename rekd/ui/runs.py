@@ -10,7 +10,7 @@ import streamlit as st
 
 from rekd.training.about import called
 from rekd.training.status import ACTIVE
-from rekd.ui.components import percent
+from rekd.ui.components import percent, plain
 
 if TYPE_CHECKING:
     from rekd.training.follow import Follower
@@ -64,6 +64,20 @@ def active(run: Run) -> bool:
 def go(**params: str) -> None:
     """The callback of every way to another view: the address is exactly `params`."""
     st.query_params.from_dict(params)
+    st.session_state["t_moved"] = True
+
+
+def say(text: str, icon: str) -> None:
+    """Leave word of what a callback did; it is shown by the next part that is drawn, since callbacks draw nothing."""
+    st.session_state["t_said"] = (plain(text), f":material/{icon}:")
+
+
+def arrive() -> None:
+    """To be called first by every part that redraws itself: a click in it that leads elsewhere redraws the page."""
+    if st.session_state.pop("t_moved", False):
+        st.rerun()
+    if said := st.session_state.pop("t_said", None):
+        st.toast(said[0], icon=said[1])
 
 
 def title(run: Run) -> str:

@@ -145,22 +145,22 @@ def test_the_film_shows_each_snapshot_and_follows_the_run_until_the_scrubber_is_
     filmed_on = folder / "snapshots" / "00000040.json"
     filmed_on.write_text((folder / "snapshots" / "00000010.json").read_text().replace('"step":10', '"step":40'))
     assert "after 40 of 40 steps" in said(sound(at.run())), "the latest is shown as it comes"
-    at.select_slider("w_step_mine").set_value(0)
+    next(each for each in at.select_slider).set_value(0)
     assert "after 0 of 40 steps" in said(sound(at.run()))
     assert "after 0 of 40 steps" in said(sound(at.run())), "what was chosen stays"
-    picked(at, "w_latest").click()
+    picked(at, "m_latest").click()
     assert "after 40 of 40 steps" in said(sound(at.run()))
 
 
 def test_the_film_plays_to_its_end_and_stops(root):
     filmed(made(root, "mine"), steps=(0, 10, 40))
     at = train_page(root, run="mine")
-    picked(at, "w_play").click()
+    picked(at, "m_play").click()
     seen = [said(sound(at.run()))]
-    while picked(at, "w_play").label == "Pause" and len(seen) < 9:
+    while picked(at, "m_play").label == "Pause" and len(seen) < 9:
         seen.append(said(sound(at.run())))
     assert [next(step for step in (0, 10, 40) if f"after {step} of" in page) for page in seen][-1] == 40
-    assert len(seen) <= 5 and picked(at, "w_play").label == "Play"
+    assert len(seen) <= 5 and picked(at, "m_play").label == "Play"
 
 
 def test_the_teachers_mask_stands_beside_and_the_difference_can_be_shown(root):
@@ -168,7 +168,7 @@ def test_the_teachers_mask_stands_beside_and_the_difference_can_be_shown(root):
     at = train_page(root, run="mine")
     film = next(block for block in blocks(at) if "rk-film" in block)
     assert film.count("Teacher: positive, 90") == 2 and film.count("<img") == 4
-    picked(at, "w_show").set_value("difference")
+    picked(at, "m_show").set_value("difference")
     film = next(block for block in blocks(sound(at.run())) if "rk-film" in block)
     assert "1 patches agreed with the teacher, 1 only the teacher" in film
 
