@@ -28,14 +28,17 @@ class PictureError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """pixels: (H, W, 3) uint8, upright, at most SIDE on the longer side. notes: what was changed on the way."""
+    """pixels: (H, W, 3) uint8, upright, at most SIDE, or what was asked, a side. notes: what was changed."""
 
     pixels: np.ndarray
     notes: tuple[str, ...] = ()
 
 
-def open_image(data: bytes, name: str = "The file") -> Picture:
+def open_image(data: bytes, name: str = "The file", side: int = SIDE) -> Picture:
     """Decode an image file: first frame, turned as its camera says, transparency on white, 8 bits a channel.
+
+    Args:
+        side: longest side kept, in pixels.
 
     Raises:
         PictureError: no image, an unknown format, damaged, cut short, or too large.
@@ -49,7 +52,7 @@ def open_image(data: bytes, name: str = "The file") -> Picture:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata and sizes; sizes are checked below
         try:
-            return _decode(data, name)
+            return _decode(data, name, side)
         except PictureError:
             raise
         except Exception as error:  # decoders raise many kinds on damaged files, and none may reach the page
@@ -58,7 +61,7 @@ def open_image(data: bytes, name: str = "The file") -> Picture:
             ) from error
 
 
-def _decode(data: bytes, name: str) -> Picture:
+def _decode(data: bytes, name: str, side: int) -> Picture:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -77,16 +80,16 @@ def _decode(data: bytes, name: str) -> Picture:
     notes = []
     if getattr(image, "n_frames", 1) > 1:
         notes.append(f"The first of {image.n_frames} frames is read.")
-    image.draft("RGB", (2 * SIDE, 2 * SIDE))  # JPEG alone: decode at a fraction of the size
+    image.draft("RGB", (2 * side, 2 * side))  # JPEG alone: decode at a fraction of the size
     image.load()
     turned = ImageOps.exif_transpose(image)
     if image.getexif().get(0x0112, 1) not in (0, 1):
         notes.append("Turned upright as the camera noted.")
     rgb = _to_rgb(turned, notes)
-    if max(rgb.size) > SIDE:
-        notes.append(f"Read at {SIDE} pixels on the longer side, from {max(width, height):,}.")
-        scale = SIDE / max(rgb.size)
-        rgb = rgb.resize([max(1, round(side * scale)) for side in rgb.size], Image.Resampling.LANCZOS)
+    if max(rgb.size) > side:
+        notes.append(f"Read at {side} pixels on the longer side, from {max(width, height):,}.")
+        scale = side / max(rgb.size)
+        rgb = rgb.resize([max(1, round(length * scale)) for length in rgb.size], Image.Resampling.LANCZOS)
     return Picture(np.array(rgb, np.uint8), tuple(notes))
 
 

@@ -16,6 +16,8 @@ def pytest_configure():
     """Runs before any test module, and so before torch and transformers are imported."""
     for name in [name for name in os.environ if name.startswith(("REKD_", "STREAMLIT_"))]:
         del os.environ[name]
+    # Whatever data a developer keeps beside the code, no test sees them.
+    os.environ["REKD_OWN"] = os.path.join(os.path.dirname(__file__), "no-own-data")
     # A test that reaches for the Hub must fail here as it would on a laptop in a train.
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"

@@ -6,7 +6,8 @@ import builtins
 
 import pytest
 
-from rekd import bench
+from rekd.bench import app as bench
+from rekd.bench import live, page
 from rekd.cli import main
 
 MEASURED = {
@@ -45,6 +46,13 @@ def test_without_playwright_the_command_says_what_to_install(monkeypatch, capsys
 
 def test_without_a_browser_the_command_says_so(monkeypatch, capsys):
     pytest.importorskip("playwright")
-    monkeypatch.setattr(bench.shutil, "which", lambda name: None)
+    monkeypatch.setattr(page.shutil, "which", lambda name: None)
     assert main(["bench", "app"]) == 2
     assert "name it with --browser" in capsys.readouterr().err
+
+
+def test_the_table_of_the_live_page_counts_the_clicks_that_took_too_long():
+    measured = {"click": [0.1, 0.2, 0.45], "training": [12.0], "idle": [0.25]}
+    told = "\n".join(live.lines(measured, {"cores": 2}))
+    assert "0.20 s (0.10 to 0.45) | 0.3 s |" in told and "| of 3 clicks, longer than that | 1 |" in told
+    assert "0.2 % of a core | 3 % |" in told and "Measured on: cores 2." in told

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from helpers import tiny_checkpoints
 
-from rekd import bench
+from rekd.bench import page as bench
 from rekd.checkpoints import shipped
 
 pytestmark = pytest.mark.browser
@@ -213,10 +213,10 @@ def test_the_bench_sees_what_appears_when_it_does_and_gives_up_on_what_does_not(
     page = chromium.new_page()
     page.set_content("<p></p><script>setTimeout(() => document.querySelector('p').textContent = 'there', 400)</script>")
     there = "document.querySelector('p').textContent === 'there'"
-    took = bench._until(page, there, time.perf_counter())
+    took = bench.until(page, there, time.perf_counter())
     assert took > 0.1
-    assert bench._until(page, there, time.perf_counter()) < took, "what is there already is not waited for"
+    assert bench.until(page, there, time.perf_counter()) < took, "what is there already is not waited for"
     monkeypatch.setattr(bench, "PATIENCE", 200)
     with pytest.raises(RuntimeError, match="did not show within"):
-        bench._until(page, "false", 0.0)
+        bench.until(page, "false", 0.0)
     page.close()

@@ -1,4 +1,4 @@
-"""The command line: python -m rekd train | runs | evaluate | explain | promote | bench."""
+"""The command line: python -m rekd train | runs | data | evaluate | explain | promote | bench."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rekd.cli.data import add_data
 from rekd.cli.runs import add_runs
 from rekd.cli.train import INTERRUPTED, add_train
 from rekd.files import check_writable, write_json
@@ -31,14 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rekd", description="Train, evaluate and explain rationale models.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (add_train, add_runs, _add_evaluate, _add_explain, _add_promote, _add_bench):
+    for add in (add_train, add_runs, add_data, _add_evaluate, _add_explain, _add_promote, _add_bench):
         add(commands)
     return parser
 
 
 def _add_evaluate(commands) -> None:
     parser = commands.add_parser("evaluate", help="measure checkpoints on a split: accuracy, rates, control, leaks")
-    parser.add_argument("checkpoint", nargs="+", help="name, folder or Hub id")
+    parser.add_argument("checkpoint", nargs="+", help="name, folder, zip or Hub id")
     parser.add_argument("--task", help="data set to read (default: the checkpoint's own; labels must agree)")
     parser.add_argument("--split", default="test", choices=("dev", "test"), help="default: %(default)s")
     parser.add_argument("--limit", type=int, help="the first n of a seeded shuffle of the split, for a quick look")
@@ -70,7 +71,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _add_explain(commands) -> None:
     parser = commands.add_parser("explain", help="show one rationale in the terminal")
     parser.add_argument("--task", help="task of the models, where --model names none")
-    parser.add_argument("--model", action="append", help="checkpoint: name, folder or Hub id; several may be given")
+    parser.add_argument("--model", action="append", help="checkpoint: name, folder, zip or Hub id; several may be given")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--text", help="a text to read")
     what.add_argument("--image", type=Path, help="an image file to read")
@@ -123,15 +124,17 @@ def _promote(arguments: argparse.Namespace) -> int:
 
 def _add_bench(commands) -> None:
     parser = commands.add_parser("bench", help="measure how fast the app answers on this machine")
-    parser.add_argument("what", choices=("app",), help="app: Explore, seen in a browser")
+    about = "app: Explore, seen in a browser; live: the page Train while a run trains, and when none does"
+    parser.add_argument("what", choices=("app", "live"), help=about)
     parser.add_argument("--browser", help="path of Chromium or Chrome (default: the one that is found)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON too")
     parser.set_defaults(run=_bench)
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from rekd.bench import bench_app
+    from rekd.bench.app import bench_app
+    from rekd.bench.live import bench_live
 
     if arguments.json:
         check_writable("--json", arguments.json)
-    return bench_app(arguments.browser, arguments.json)
+    return {"app": bench_app, "live": bench_live}[arguments.what](arguments.browser, arguments.json)

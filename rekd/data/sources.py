@@ -1,4 +1,4 @@
-"""Rows of the data sets: local Parquet where REKD_DATA names its folder, else the Hugging Face Hub.
+"""Rows of the data sets: local Parquet where REKD_DATA names its folder, or of own data, else the Hugging Face Hub.
 
 `datasets` is imported in the Hub branch alone, so that everything else works where it is not installed.
 """
@@ -15,6 +15,7 @@ import numpy as np
 
 from rekd.data.evidence import evidence_spans
 from rekd.data.order import permutation
+from rekd.data.own import kept as own_kept
 from rekd.data.spec import TaskSpec, task_spec
 from rekd.types import Split
 
@@ -33,11 +34,14 @@ class DataBroken(ValueError):
     """A table was found and can't be used; the message names it and says what was expected."""
 
 
-def load_split(task: str, split: str) -> Split:
+def load_split(task: str, split: str, most: int | None = None) -> Split:
     """Read one split into memory.
 
     Rows keep the official order, which may be sorted by label (IMDB's is). Dev of imdb and CIFAR is cut out of the
     official train split, whose other rows are train.
+
+    Args:
+        most: of a longer split, so many rows, evenly spread; None reads all.
 
     Raises:
         ValueError: no such task or split.
@@ -46,8 +50,9 @@ def load_split(task: str, split: str) -> Split:
     """
     spec = task_spec(task, split)
     if spec.built_in:
-        return _built_in(task, split)
-    paths = _local_files(spec, split)
+        rows = _built_in(task, split)
+        return rows if most is None or most >= len(rows) else rows.take(_spread(len(rows), most))
+    paths = local_files(spec, split)
     table, source = (_read(paths, spec), str(paths[0].parent)) if paths else _download(spec, split)
     held_back = 0 if split == "test" else spec.dev_rows
     if table.num_rows <= held_back:
@@ -57,17 +62,24 @@ def load_split(task: str, split: str) -> Split:
         )
     if held_back:
         table = table.take(carved_rows(split, table.num_rows, held_back))
+    if most is not None and most < table.num_rows:
+        table = table.take(_spread(table.num_rows, most))
     return _split_of(table, spec, split, source)
 
 
+def _spread(n: int, most: int) -> np.ndarray:
+    """`most` of n row numbers, evenly spread, in order."""
+    return np.linspace(0, n - 1, most).round().astype(np.int64)
+
+
 def data_at_hand(task: str) -> bool:
-    """Whether every split of `task` is built in or lies in the folder REKD_DATA; looks at file names alone.
+    """Whether every split of `task` is built in or lies in its local folder; looks at file names alone.
 
     True too where shards are missing: reading then says which set is incomplete.
     """
     spec = task_spec(task)
     try:
-        return spec.built_in or all(_local_files(spec, split) for split in spec.splits)
+        return spec.built_in or all(local_files(spec, split) for split in spec.splits)
     except DataBroken:
         return True
 
@@ -99,15 +111,15 @@ def _built_in(task: str, split: str) -> Split:
     return demo.digits(split) if task == "digits" else reviews.film_reviews()
 
 
-def _local_files(spec: TaskSpec, split: str) -> list[Path]:
-    """The split's Parquet files in the folder REKD_DATA, in order; empty when there are none.
+def local_files(spec: TaskSpec, split: str) -> list[Path]:
+    """The split's Parquet files in the folder of own data or in REKD_DATA, in order; empty when there are none.
 
     Raises:
         DataBroken: some shards of a set are missing.
     """
-    root = os.environ.get("REKD_DATA", "")
-    folder = Path(root).expanduser() / spec.folder
-    if not root or not folder.is_dir():
+    root = own_kept.home() if spec.own else Path(os.environ.get("REKD_DATA", "")).expanduser()
+    folder = root / spec.folder
+    if not (spec.own or os.environ.get("REKD_DATA")) or not folder.is_dir():
         return []
     single, shards = spec.files[split]
     if (folder / single).is_file():
@@ -141,6 +153,8 @@ def _read(paths: list[Path], spec: TaskSpec) -> pa.Table:
 
 def _download(spec: TaskSpec, split: str) -> tuple[pa.Table, str]:
     """The official split from the Hub as an Arrow table; images stay as encoded bytes."""
+    if spec.own:
+        raise DataMissing(f"The data set {spec.name} is gone from {own_kept.folder_of(spec.name)}. Add it again.")
     try:
         import datasets
     except ImportError as error:

@@ -1,11 +1,11 @@
 """The table of data sets: what each is called, where its rows come from, and what training needs to know of it.
 
-A new data set is one entry of `TASKS`.
+A new data set is one entry of `BUILT_IN`; those that people bring themselves join the table from their folders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,8 @@ class TaskSpec:
     """Text: markup that stands for a line break and is read as one; everything else of a text stays as it is."""
     dev_rows: int = 0
     built_in: bool = False
+    own: bool = False
+    """Brought by a person, who knows its terms; read from the folder of own data."""
     flip: bool = False
     crop: float = 0.0
     labels_like: tuple[str, ...] = ()
@@ -182,7 +184,30 @@ _ENTRIES = (
     ),
 )
 
-TASKS: dict[str, TaskSpec] = {spec.name: spec for spec in _ENTRIES}
+BUILT_IN: dict[str, TaskSpec] = {spec.name: spec for spec in _ENTRIES}
+
+
+class Tasks(Mapping[str, TaskSpec]):
+    """The built-in table, and after it the own data sets that lie in their folder at this moment."""
+
+    def __getitem__(self, name: str) -> TaskSpec:
+        from rekd.data.own import kept as own_kept
+
+        spec = BUILT_IN.get(name) or own_kept.find(name)
+        if spec is None:
+            raise KeyError(name)
+        return spec
+
+    def __iter__(self) -> Iterator[str]:
+        from rekd.data.own import kept as own_kept
+
+        return iter([*BUILT_IN, *own_kept.names()])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+TASKS: Mapping[str, TaskSpec] = Tasks()
 
 
 def task_spec(task: str, split: str | None = None) -> TaskSpec:

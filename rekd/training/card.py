@@ -66,7 +66,6 @@ def model_card(info: Info, metrics: Mapping[str, Any], notes: Sequence[str] = ()
             many runs of this kind coded the label.
     """
     training = info.training
-    spec = TASKS[info.task]
     parts = [
         f"# {info.name}",
         KIND_NAMES[info.config.kind] + ".",
@@ -76,7 +75,7 @@ def model_card(info: Info, metrics: Mapping[str, Any], notes: Sequence[str] = ()
             else []
         ),
         "## Data",
-        f"{spec.title}, {_split(spec)}. {spec.citation}. {spec.licence}",
+        _data(info.task),
         "## Recipe",
         _recipe(info, training),
         "## Source and licence of the weights",
@@ -87,7 +86,16 @@ def model_card(info: Info, metrics: Mapping[str, Any], notes: Sequence[str] = ()
     return "\n\n".join(parts) + "\n"
 
 
+def _data(task: str) -> str:
+    if task not in TASKS:
+        return f"{task}, a data set that was not at hand when this card was written."
+    spec = TASKS[task]
+    return ". ".join(filter(None, (f"{spec.title}, {_split(spec)}", spec.citation, spec.licence)))
+
+
 def _split(spec: TaskSpec) -> str:
+    if spec.own:
+        return "a person's own data, the training split"
     if spec.built_in:
         return "the training split that this project draws from a seed"
     return "the official training split" + (" less a fixed dev split" if spec.dev_rows else "")

@@ -17,10 +17,10 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def small_dev(monkeypatch):
     # Not above: tests/conftest.py settles the number of threads before torch is loaded.
-    from rekd.data.spec import TASKS
+    from rekd.data.spec import BUILT_IN
 
     for name in ("imdb", "cifar10", "cifar100"):
-        monkeypatch.setitem(TASKS, name, replace(TASKS[name], dev_rows=4))
+        monkeypatch.setitem(BUILT_IN, name, replace(BUILT_IN[name], dev_rows=4))
 
 
 @pytest.fixture
