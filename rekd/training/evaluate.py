@@ -64,14 +64,31 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
     return float((logits.argmax(1) == labels).double().mean())
 
 
-def own_accuracy(model: RationaleModel, data: Encoded, seed: int = 0, size: int = 256, rule: str = "top-k") -> float:
-    """Accuracy by which a run's best step is chosen: under `rule`; cls: on the whole input; random: random masks."""
-    config, unit_masks = model.config, None
+@dataclass(frozen=True, eq=False)
+class OwnLogits:
+    """What a model does with a split by its own reading: selection logits (n, N), None without, and label logits."""
+
+    selection: Tensor | None
+    label: Tensor
+
+
+def own_logits(model: RationaleModel, data: Encoded, seed: int = 0, size: int = 256, rule: str = "top-k") -> OwnLogits:
+    """The logits behind the accuracy that a run's best step is chosen by.
+
+    Labels are predicted from masks under `rule`; cls: from the whole input; random: from random masks.
+    """
+    config, selection, unit_masks = model.config, None, None
     if config.selects:
-        unit_masks = select_split(model, data, selection_logits(model, data, size), rule, seed).mask
+        selection = selection_logits(model, data, size)
+        unit_masks = select_split(model, data, selection, rule, seed).mask
     elif config.kind == "random":
         unit_masks = masks.random_mask(data.unit_mask.cpu(), config.rate, seed, 0, data.ids.cpu())
-    return accuracy(label_logits(model, data, unit_masks, size), data.labels.cpu())
+    return OwnLogits(selection, label_logits(model, data, unit_masks, size))
+
+
+def own_accuracy(model: RationaleModel, data: Encoded, seed: int = 0, size: int = 256, rule: str = "top-k") -> float:
+    """The accuracy of `own_logits`."""
+    return accuracy(own_logits(model, data, seed, size, rule).label, data.labels.cpu())
 
 
 def fit_cut(model: RationaleModel, dev: Encoded, size: int = 256) -> float:

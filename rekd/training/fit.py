@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
+import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -20,16 +21,23 @@ from rekd.checkpoints import CheckpointError, Info
 from rekd.config import TrainConfig
 from rekd.files import replaced_folder, write_json, write_text
 from rekd.models import RationaleModel
+from rekd.training.board import check_report, reported
 from rekd.training.card import model_card, words_card
-from rekd.training.evaluate import fit_cut, own_accuracy
+from rekd.training.evaluate import fit_cut
+from rekd.training.health import Health
 from rekd.training.loop import Trainer
 from rekd.training.runs import read_config
 from rekd.training.setup import Setup, prepare, resolve
 from rekd.training.state import load_progress
 from rekd.training.status import Heart
 from rekd.training.task import Objective, Teacher
+from rekd.training.turns import alone
+from rekd.training.watch import Watch
 
 PACKAGES = ("torch", "transformers", "timm", "accelerate", "safetensors", "numpy")
+
+MADE_AT_ONCE = {"config.json", "status.json", ".lock", "snapshots", "tensorboard"}
+"""What a run's folder holds before its first line of metrics."""
 
 
 def versions() -> dict[str, str]:
@@ -37,11 +45,17 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
 
 
-def accelerator_for(config: TrainConfig, cpu: bool = False) -> Accelerator:
-    """bf16 where the device has it and the run does not ask for fp32; otherwise fp32."""
+def accelerator_for(config: TrainConfig, run: Path, cpu: bool = False) -> Accelerator:
+    """bf16 where the device has it and the run does not ask for fp32; otherwise fp32.
+
+    Raises:
+        ValueError: metrics are to go where a package is missing.
+    """
+    check_report(config.report_to)
     on_gpu = torch.cuda.is_available() and not cpu
     wants = config.precision == "bf16" or (config.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
-    return Accelerator(mixed_precision="bf16" if wants else "no", cpu=cpu)
+    told = {"log_with": config.report_to, "project_dir": run} if config.report_to else {}
+    return Accelerator(mixed_precision="bf16" if wants else "no", cpu=cpu, **told)
 
 
 def start(config: TrainConfig, run: Path) -> TrainConfig:
@@ -49,9 +63,10 @@ def start(config: TrainConfig, run: Path) -> TrainConfig:
 
     Raises:
         FileExistsError: the folder is a file, or holds a run with another configuration.
-        ValueError: it holds something else.
+        ValueError: it holds something else, or metrics are to go where a package is missing.
     """
     config = resolve(config)
+    check_report(config.report_to)
     path = run / "config.json"
     if run.exists() and not run.is_dir():
         raise FileExistsError(f"{run} is a file; a run needs a folder of its own. Name another with --out.")
@@ -65,7 +80,7 @@ def start(config: TrainConfig, run: Path) -> TrainConfig:
             )
         return config
     run.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"training": values, "versions": versions()})
+    write_json(path, {"training": values, "versions": versions(), "created": time.time()})
     return config
 
 
@@ -93,21 +108,25 @@ def fit(
     cpu: bool = False,
     quiet: bool = False,
     stop: Callable[[], bool] = lambda: False,
+    heart: Heart | None = None,
 ) -> Info:
     """Train a run, or go on with it from its latest state, and write its checkpoint to run/checkpoint.
 
     Args:
         config: started by `start`, so that every field is resolved.
         stop: whether somebody wants the run to stop; see `Trainer.train`.
+        heart: what keeps the run's status, where its caller holds the folder already.
 
     Returns:
         the checkpoint's information.
 
     Raises:
-        Stopped, NotFinite: as the trainer says.
+        Stopped, NotFinite: as the trainer says. ValueError: another process is at work on the run.
     """
-    accelerator = accelerator_for(config, cpu)
-    with Heart(run, config.steps, stop) if accelerator.is_main_process else nullcontext() as heart:
+    accelerator = accelerator_for(config, run, cpu)
+    if heart or not accelerator.is_main_process:
+        return _fit(config, run, accelerator, quiet, stop, heart)
+    with alone(run), Heart(run, config.steps, stop) as heart:
         return _fit(config, run, accelerator, quiet, stop, heart)
 
 
@@ -115,19 +134,9 @@ def _fit(config: TrainConfig, run: Path, accelerator: Accelerator, quiet: bool, 
     set_seed(config.seed)
     torch.set_float32_matmul_precision("high")
     setup = prepare(config, accelerator.device)
-    length = setup.reader.config.max_tokens if setup.spec.modality == "text" else len(setup.reader.units)
-    teacher = Teacher(setup.teacher.model) if setup.teacher else None
-    objective = Objective(setup.model, config, teacher, fixed_length=length)
-
-    def evaluate() -> float:
-        with accelerator.autocast():
-            return own_accuracy(
-                setup.model, setup.dev, config.seed, rule="sampled" if config.noise_at_test else "top-k"
-            )
-
-    told = {"stop": stop, **({"at": heart.at} if heart else {})}
-    trainer = Trainer(run, config, objective, setup.feed, evaluate, accelerator, quiet, **told)
-    progress = trainer.train()
+    trainer = assemble(setup, run, accelerator, quiet, stop, heart)
+    with reported(accelerator, run):
+        progress = trainer.train()
     info = None
     if accelerator.is_main_process:
         training = {
@@ -141,15 +150,32 @@ def _fit(config: TrainConfig, run: Path, accelerator: Accelerator, quiet: bool, 
     return info or checkpoints.read_info(run / "checkpoint")
 
 
+def assemble(
+    setup: Setup,
+    run: Path,
+    accelerator: Accelerator,
+    quiet: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    heart: Heart | None = None,
+) -> Trainer:
+    """The trainer of a run, with its objective, what it measures on dev and what it keeps of the watched examples."""
+    length = setup.reader.config.max_tokens if setup.spec.modality == "text" else len(setup.reader.units)
+    teacher = Teacher(setup.teacher.model) if setup.teacher else None
+    objective = Objective(setup.model, setup.config, teacher, fixed_length=length)
+    # Each call of the two is made under the run's precision.
+    health, watch = accelerator.autocast()(Health(setup)), accelerator.autocast()(Watch(run, setup))
+    told = {"stop": stop, **({"at": heart.at} if heart else {})}
+    told |= {"watch": watch} if accelerator.is_main_process else {}
+    return Trainer(run, setup.config, objective, setup.feed, health, accelerator, quiet, **told)
+
+
 def fit_or_discard(config: TrainConfig, run: Path, *, fresh: bool = False, **how: Any) -> Info:
     """`fit`; where it fails before its first line, the folder of a `fresh` run, made by this command, is removed."""
     try:
         return fit(config, run, **how)
     except (ValueError, RuntimeError, OSError):  # what the command line turns into a sentence
-        if fresh and {path.name for path in run.iterdir()} <= {"config.json", "status.json"}:
-            for path in run.iterdir():
-                path.unlink()
-            run.rmdir()
+        if fresh and {path.name for path in run.iterdir()} <= MADE_AT_ONCE:
+            shutil.rmtree(run)
         raise
 
 
@@ -182,8 +208,6 @@ def export(folder: Path, setup: Setup, training: dict[str, Any]) -> Info:
 
 def publish(source: Path, target: Path, role: str, metrics: dict[str, Any], card: str) -> Info:
     """Copy a checkpoint with its metrics, card and role; weights stay as they are, byte for byte."""
-    import shutil
-
     values = json.loads((source / "config.json").read_text(encoding="utf-8"))
     with replaced_folder(target) as temp:
         for path in source.iterdir():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -17,9 +18,13 @@ from tqdm import tqdm
 from rekd import masks
 from rekd.config import TrainConfig
 from rekd.data import batch_indices
+from rekd.training.alarms import NOT_FINITE
+from rekd.training.board import scalars
 from rekd.training.feed import Feed
+from rekd.training.gradients import term_norms
+from rekd.training.snapshots import cut_snapshots
 from rekd.training.state import Progress, cut_metrics, load_state, restore_optimizer, save_state
-from rekd.training.status import Stopped
+from rekd.training.stopping import Stopped
 from rekd.training.task import Objective
 
 FEWEST_STEPS = 25
@@ -27,7 +32,7 @@ FEWEST_STEPS = 25
 
 
 class NotFinite(RuntimeError):
-    """The loss became no number; the run halts and its last good state stands."""
+    """The loss or its gradient became no number; the run halts and its last good state stands."""
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
@@ -52,9 +57,10 @@ class Trainer:
     """One run in its folder: metrics.jsonl and state/ are written there.
 
     Args:
-        evaluate: the model's dev accuracy under the run's own mask rule, called every `evaluate_every` steps.
+        evaluate: given the step, the model's dev_accuracy under the run's own mask rule and whatever else is measured;
+            called every `evaluate_every` steps.
         stop: whether somebody wants the run to stop; asked at every line of metrics.jsonl, of every process.
-        at: told the number of steps done.
+        at: told the number of steps done. watch: likewise, and whether the run has ended; it must leave no trace in it.
     """
 
     def __init__(
@@ -63,19 +69,21 @@ class Trainer:
         config: TrainConfig,
         objective: Objective,
         feed: Feed,
-        evaluate: Callable[[], float],
+        evaluate: Callable[[int], Mapping[str, float]],
         accelerator: Accelerator,
         quiet: bool = False,
         stop: Callable[[], bool] = lambda: False,
         at: Callable[[int], None] = lambda step: None,
+        watch: Callable[[int, bool], None] = lambda step, ended: None,
     ):
         self.run, self.config, self.feed, self.evaluate = run, config, feed, evaluate
-        self.stop, self.at = stop, at
+        self.stop, self.at, self.watch = stop, at, watch
         self.accelerator, self.quiet = accelerator, quiet
         self.model = objective.model
         self.optimizer = make_optimizer(objective.to(accelerator.device), config)
         self.objective, self.optimizer = accelerator.prepare(objective, self.optimizer)
         self.progress, self.best = Progress(), self._weights()
+        self.pulls: dict[str, Tensor] = {}
         self.dual = torch.zeros((), device=accelerator.device)
         self.every = config.evaluate_every or max(FEWEST_STEPS, config.steps // 20)
         self._resume()
@@ -85,64 +93,68 @@ class Trainer:
 
     def _resume(self) -> None:
         state = load_state(self.run)
-        if state is None:
-            cut_metrics(self.run / "metrics.jsonl", 0)
-            return
-        weights, self.best, tensors, groups, self.progress = state
-        self.model.load_state_dict(weights, strict=False)  # all but the shared word table, which never changes
-        restore_optimizer(self.optimizer, tensors, groups)
-        self.dual.fill_(self.progress.dual)
-        cut_metrics(self.run / "metrics.jsonl", self.progress.step)
+        if state is not None:
+            weights, self.best, tensors, groups, self.progress = state
+            self.model.load_state_dict(weights, strict=False)  # all but the shared word table, which never changes
+            restore_optimizer(self.optimizer, tensors, groups)
+            self.dual.fill_(self.progress.dual)
+        if self.accelerator.is_main_process:
+            cut_metrics(self.run / "metrics.jsonl", self.progress.step)
+            cut_snapshots(self.run, self.progress.step)
 
     def train(self) -> Progress:
         """Run to the last step, or until patience ends; the best weights by dev accuracy are in the model afterwards.
 
         Raises:
-            NotFinite: the loss is no number; the last state on disk stands.
+            NotFinite: the loss or its gradient is no number; the last state on disk stands.
             Stopped: somebody wanted it to; the state of this step is on disk, and going on gives the same numbers.
         """
-        bar = tqdm(total=self.config.steps, initial=self.progress.step, disable=self._silent(), unit="step")
         pending: dict[str, list[Tensor]] = {}
         started, since = time.perf_counter(), self.progress.step
         self.at(since)
-        while not self.progress.ended(self.config):
-            for name, value in self._step(self.progress.step).items():
-                pending.setdefault(name, []).append(value)
-            self.progress.step += 1
-            self.at(self.progress.step)
-            bar.update()
-            due = self.progress.step % self.every == 0 or self.progress.step == self.config.steps
-            if self.progress.step % self.config.log_every == 0 or due:
-                means = {name: float(torch.stack(values).mean()) for name, values in pending.items()}
-                self._check(means)
-                self.progress.dual = float(self.dual)
-                speed = (self.progress.step - since) * self.config.batch_size / (time.perf_counter() - started)
-                self._log(
-                    {**means, **({"dev_accuracy": self._evaluate()} if due else {}), "examples_per_second": speed}
-                )
-                best = {"best_dev": f"{self.progress.best_accuracy:.3f}"} if self.progress.history else {}
-                bar.set_postfix(loss=f"{means['total']:.3f}", **best)
-                pending.clear()
-                started, since = time.perf_counter(), self.progress.step
-                stopped = self._stopped()
-                if due or stopped:
-                    self._save()
-                if stopped:
-                    bar.close()
-                    raise Stopped(
-                        f"Stopped at step {self.progress.step:,} of {self.config.steps:,}; its state is saved."
-                    )
-        bar.close()
+        self.watch(since, False)
+        with tqdm(total=self.config.steps, initial=since, disable=self._silent(), unit="step") as bar:
+            while not self.progress.ended(self.config):
+                for name, value in self._step(self.progress.step).items():
+                    pending.setdefault(name, []).append(value)
+                self.progress.step += 1
+                self.at(self.progress.step)
+                self.watch(self.progress.step, False)
+                bar.update()
+                due = self._due(self.progress.step)
+                if self.progress.step % self.config.log_every == 0 or due:
+                    means = {name: float(torch.stack(values).mean()) for name, values in pending.items()}
+                    self._check(means)
+                    speed = (self.progress.step - since) * self.config.batch_size / (time.perf_counter() - started)
+                    self._log({**means, **(self._evaluate() if due else {}), "examples_per_second": speed})
+                    best = {"best_dev": f"{self.progress.best_accuracy:.3f}"} if self.progress.history else {}
+                    bar.set_postfix(loss=f"{means['total']:.3f}", **best)
+                    self._keep(due)
+                    pending.clear()
+                    started, since = time.perf_counter(), self.progress.step
+        self.watch(self.progress.step, True)
         self.model.load_state_dict(self.best, strict=False)
         return self.progress
+
+    def _keep(self, due: bool) -> None:
+        """Save the state where it is due, or where somebody wants the run to stop, which it then does."""
+        stopped = self._stopped()
+        if due or stopped:
+            self._save()
+        if stopped:
+            raise Stopped(f"Stopped at step {self.progress.step:,} of {self.config.steps:,}; its state is saved.")
 
     def _stopped(self) -> bool:
         """Whether any process was asked to stop while steps are left; never between two lines of metrics.jsonl."""
         wish = torch.tensor(float(self.stop()), device=self.accelerator.device)
         return bool(self.accelerator.reduce(wish, "sum")) and not self.progress.ended(self.config)
 
+    def _due(self, step: int) -> bool:
+        return step % self.every == 0 or step == self.config.steps
+
     def _silent(self) -> bool:
-        return self.quiet or not self.accelerator.is_main_process
+        shown = sys.stderr is not None and sys.stderr.isatty()  # a run of its own writes to a log, where no bar moves
+        return self.quiet or not shown or not self.accelerator.is_main_process
 
     def _step(self, step: int) -> dict[str, Tensor]:
         """One optimiser step; returns the means of its terms over the whole batch, still on the device."""
@@ -160,6 +172,8 @@ class Trainer:
             sync = number == len(batches) - 1
             with self.accelerator.autocast(), _maybe_no_sync(self.accelerator, self.objective, sync):
                 terms = self.objective(batch, step, whole, self.dual)
+                if number == 0 and self._due(step + 1):  # of this process's first micro-batch
+                    self.pulls = term_norms(terms, self.objective.parameters())
                 self.accelerator.backward(terms["total"] / config.accumulation)
             for name, value in terms.items():
                 logged[name] = logged.get(name, 0.0) + value.detach() / config.accumulation
@@ -192,35 +206,39 @@ class Trainer:
         torch.manual_seed(int(masks.uniform(self.config.seed, step, here, 1) * 2**53) & 0x7FFFFFFF)
 
     def _check(self, means: dict[str, float]) -> None:
-        if not math.isfinite(means["total"]):
-            raise NotFinite(
-                f"The loss is {means['total']} at step {self.progress.step}; the run halts, its last state stands. "
-                "Lower the learning rate or raise the last temperature, then start again."
-            )
+        for name, what in (("total", "loss"), ("gradient_norm", "norm of the gradient")):
+            if not math.isfinite(means[name]):
+                raise NotFinite(
+                    f"The {what} {NOT_FINITE} ({means[name]}) at step {self.progress.step}; the run halts, its last "
+                    "state stands. Lower the learning rate or raise the last temperature, then start again."
+                )
 
-    def _evaluate(self) -> float:
+    def _evaluate(self) -> dict[str, float | dict[str, float]]:
         self.objective.eval()
-        accuracy = self.evaluate()
+        measured, step = self.evaluate(self.progress.step), self.progress.step
+        accuracy = measured["dev_accuracy"]
         better = accuracy > self.progress.best_accuracy
-        self.progress.history.append({"step": self.progress.step, "dev_accuracy": accuracy})
+        self.progress.history.append({"step": step, "dev_accuracy": accuracy})
         self.progress.stale = 0 if better else self.progress.stale + 1
         if better:
-            self.progress.best_accuracy, self.progress.best_step = accuracy, self.progress.step
+            self.progress.best_accuracy, self.progress.best_step = accuracy, step
             self.best = self._weights()
-        return accuracy
+        return {**measured, "gradients": {name: float(norm) for name, norm in self.pulls.items()}}
 
-    def _log(self, values: dict[str, float]) -> None:
+    def _log(self, values: Mapping[str, float | Mapping[str, float]]) -> None:
         if not self.accelerator.is_main_process:
             return
         config, step = self.config, self.progress.step
         line = {"step": step, **values, "learning_rate": learning_rate(step - 1, config), "alpha": config.alpha}
         if config.kind in ("re", "rekd"):
             line["tau"] = masks.temperature(step - 1, config.steps - 1, config.tau_start, config.tau_end)
-            line["dual"], line["target_rate"] = self.progress.dual, config.rate
+            line["dual"], line["target_rate"] = float(self.dual), config.rate
         with (self.run / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+        self.accelerator.log(scalars(line), step=step)
 
     def _save(self) -> None:
+        self.progress.dual = float(self.dual)
         if self.accelerator.is_main_process:
             save_state(self.run, self._weights(), self.best, self.optimizer, self.progress, self.config.keep_states)
         self.accelerator.wait_for_everyone()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ def find(name: str, root: Path) -> Run:
 def fresh(config: TrainConfig, root: Path, taken: Collection[Path] = ()) -> Path:
     """A folder for a new run, named by task, kind and time, that is neither there nor among `taken`; it is not made."""
     name = f"{config.task}-{config.kind}-{time.strftime('%Y%m%d-%H%M%S')}"
-    numbered = (root / (f"{name}-{number}" if number else name) for number in (0, *range(2, 10**6)))
+    numbered = (root / (f"{name}-{number}" if number else name) for number in chain((0,), count(2)))
     return next(folder for folder in numbered if folder not in taken and not folder.exists())
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -37,7 +38,7 @@ class BackboneMissing(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """Everything of a run but the loop. source: the folder or Hub id that text towers began from."""
+    """Everything of a run but the loop. dev: the rows `dev_rows` of dev_split as the model reads them."""
 
     config: TrainConfig
     spec: TaskSpec
@@ -45,6 +46,8 @@ class Setup:
     reader: TextReader | ImageReader
     feed: Feed
     dev: Encoded
+    dev_split: Split
+    dev_rows: np.ndarray
     teacher: Checkpoint | None
 
 
@@ -97,25 +100,36 @@ def trainable(task: str) -> TaskSpec:
     return TASKS[task]
 
 
-def prepare(config: TrainConfig, device: torch.device) -> Setup:
+def prepare(
+    config: TrainConfig,
+    device: torch.device,
+    *,
+    teacher: Checkpoint | None = None,
+    train_rows: int | None = None,
+    dev_rows: int | None = None,
+) -> Setup:
     """Load data, teacher and backbone of a resolved configuration.
+
+    Args:
+        teacher: in place of the one that the configuration names. train_rows, dev_rows: at most so many are read.
 
     Raises:
         NotAMatch: the teacher reads other units or classes. BackboneMissing, DataMissing, CheckpointError: as they say.
     """
     spec = trainable(config.task)
-    teacher = checkpoints.load(config.teacher, str(device)) if config.kind == "rekd" else None
+    if config.kind == "rekd" and teacher is None:
+        teacher = checkpoints.load(config.teacher, str(device))
     torch.manual_seed(config.seed)
     model, reader = new_model(config, spec)
     if config.start:
         begin_from(model, checkpoints.load(config.start))
     if teacher is not None:
         check_teacher(teacher, model.config)
-    train, dev = load_split(config.task, "train"), load_split(config.task, "dev")
-    if config.dev_limit:
-        dev = dev.take(range(min(config.dev_limit, len(dev))))
+    train, dev = load_split(config.task, "train", train_rows), load_split(config.task, "dev", dev_rows)
+    used = min(config.dev_limit or len(dev), len(dev))
+    rows = np.arange(used) * len(dev) // used  # spread over the split, which may hold one class after the other
     feed = make_feed(config, train, reader, teacher, device)
-    return Setup(config, spec, model, reader, feed, encode(dev, reader).to(device), teacher)
+    return Setup(config, spec, model, reader, feed, encode(dev.take(rows), reader, rows).to(device), dev, rows, teacher)
 
 
 def make_feed(config: TrainConfig, train: Split, reader, teacher: Checkpoint | None, device: torch.device) -> Feed:
@@ -215,17 +229,23 @@ def _new_image(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, Ima
     except OSError as error:
         said = _ways_out(config.backbone, error, "train from scratch, without pretrained in --backbone-args")
         raise BackboneMissing(said) from error
-    mean, std = (source.pretrained_cfg["mean"], source.pretrained_cfg["std"]) if weights else (spec.mean, spec.std)
-    size, patch = args.pop("img_size", spec.image_size), args.pop("patch_size", source.patch_embed.patch_size)
-    reader_config = ReaderConfig(
-        "image", "patches", image_size=_pair(size), patch_size=_pair(patch), mean=mean, std=std
-    )
-    arch = {"name": config.backbone, "args": args}
-    model = build(ModelConfig(reader=reader_config, arch=arch, **_shared(config, spec)), dropout=config.dropout)
+    model_config = image_model(config, spec, source)
+    model = build(model_config, dropout=config.dropout)
     if weights:  # everything but the classifier, which is new
         for tower in _towers(model):
             tower.vit.load_state_dict(source.state_dict(), strict=False)
-    return model, ImageReader(reader_config)
+    return model, ImageReader(model_config.reader)
+
+
+def image_model(config: TrainConfig, spec: TaskSpec, source: nn.Module) -> ModelConfig:
+    """What a vision run builds; `source` is timm's own model of the backbone, with weights or without."""
+    args = dict(config.backbone_args)
+    weights = args.pop("pretrained", False)
+    mean, std = (source.pretrained_cfg["mean"], source.pretrained_cfg["std"]) if weights else (spec.mean, spec.std)
+    size, patch = args.pop("img_size", spec.image_size), args.pop("patch_size", source.patch_embed.patch_size)
+    sizes = {"image_size": _pair(size), "patch_size": _pair(patch)}
+    reader = ReaderConfig("image", "patches", **sizes, mean=mean, std=std)
+    return ModelConfig(reader=reader, arch={"name": config.backbone, "args": args}, **_shared(config, spec))
 
 
 def _ways_out(backbone: str, error: OSError, other: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,12 +15,17 @@ from helpers import image_config, same
 from rekd.config import TrainConfig
 from rekd.data import encode, load_split
 from rekd.models import build
+from rekd.training.alarms import alarms
+from rekd.training.causes import cause_of
 from rekd.training.evaluate import own_accuracy
 from rekd.training.feed import Feed
 from rekd.training.loop import NotFinite, Trainer, learning_rate
+from rekd.training.snapshots import path_of, steps
 from rekd.training.state import load_state
-from rekd.training.status import Stopped
+from rekd.training.status import Status
+from rekd.training.stopping import Stopped
 from rekd.training.task import Objective
+from rekd.training.watch import Watch
 from rekd.units import ImageReader
 
 CONFIG = TrainConfig(
@@ -51,8 +57,12 @@ def trainer(folder, data, config=CONFIG, evaluate=None, **told):
     torch.manual_seed(config.seed)
     model = build(replace(model_config, kind=config.kind), dropout=config.dropout)
     objective = Objective(model, config, fixed_length=64)
-    score = evaluate or (lambda: own_accuracy(model, dev))
+    score = evaluate or (lambda step: {"dev_accuracy": own_accuracy(model, dev)})
     return Trainer(folder, config, objective, Feed(train, CPU), score, Accelerator(cpu=True), quiet=True, **told)
+
+
+def level(step):
+    return {"dev_accuracy": 0.5}
 
 
 def lines(folder):
@@ -141,7 +151,7 @@ def test_accumulation_changes_nothing_but_memory(tmp_path, data):
 
 def test_the_best_step_by_dev_accuracy_is_what_remains(tmp_path, data):
     scores = iter([0.2, 0.9, 0.5])
-    run = trainer(tmp_path / "run", data, evaluate=lambda: next(scores))
+    run = trainer(tmp_path / "run", data, evaluate=lambda step: {"dev_accuracy": next(scores)})
     at_best = []
     save = run._save
     run._save = lambda: (save(), at_best.append(weights(run)))
@@ -151,12 +161,12 @@ def test_the_best_step_by_dev_accuracy_is_what_remains(tmp_path, data):
 
 
 def test_a_short_run_is_evaluated_every_25_steps_and_after_its_last(tmp_path, data):
-    run = trainer(tmp_path / "run", data, replace(CONFIG, steps=27, evaluate_every=0), evaluate=lambda: 0.5)
+    run = trainer(tmp_path / "run", data, replace(CONFIG, steps=27, evaluate_every=0), evaluate=level)
     assert [at["step"] for at in run.train().history] == [25, 27]
 
 
 def test_patience_ends_a_run_early(tmp_path, data):
-    run = trainer(tmp_path / "run", data, replace(CONFIG, steps=100, patience=2), evaluate=lambda: 0.5)
+    run = trainer(tmp_path / "run", data, replace(CONFIG, steps=100, patience=2), evaluate=level)
     assert run.train().step == 12
 
 
@@ -167,6 +177,78 @@ def test_a_loss_that_is_no_number_halts_at_the_last_good_state(tmp_path, data):
     with pytest.raises(NotFinite, match="step 6.*learning rate"):
         run.train()
     assert load_state(tmp_path / "run")[-1].step == 4
+
+
+def test_a_gradient_that_is_no_number_halts_before_the_weights_it_spoils_are_kept(tmp_path, data):
+    seen = []
+    run = trainer(tmp_path / "run", data, at=seen.append)
+    run.model.predictor.vit.head.weight.register_hook(lambda grad: grad * math.nan if seen[-1] == 5 else grad)
+    with pytest.raises(NotFinite, match="norm of the gradient is no finite number .nan. at step 6") as told:
+        run.train()
+    _, best, tensors, _, progress = state = load_state(tmp_path / "run")
+    assert progress.step == 4 and [row["step"] for row in lines(tmp_path / "run")] == [2, 4]
+    halted = Status("failed", 6, 12, cause_of(told.value))
+    (alarm,) = alarms(CONFIG, lines(tmp_path / "run"), halted)
+    assert alarm.name == "not-finite" and "at step 6" in alarm.says and "step 4 stands" in alarm.says
+    for kept in (state[0], best, tensors):
+        assert all(value.isfinite().all() for value in kept.values() if value.is_floating_point())
+
+
+def test_what_an_evaluation_measures_stands_in_its_line_with_the_pull_of_each_term(tmp_path, data):
+    trainer(tmp_path / "run", data, evaluate=lambda step: {"dev_accuracy": 0.5, "dev_step": step}).train()
+    rows = {row["step"]: row for row in lines(tmp_path / "run")}
+    assert [rows[step].get("dev_step") for step in (2, 4, 12)] == [None, 4, 12]
+    assert set(rows[4]["gradients"]) == {"task", "rate"} and "gradients" not in rows[2]
+    assert min(rows[4]["gradients"].values()) > 0
+
+
+@pytest.mark.parametrize("kind", ["re", "random", "cls"])
+def test_a_run_that_is_watched_comes_to_the_same_numbers(tmp_path, data, kind):
+    config = replace(CONFIG, kind=kind, dropout=0.3)
+    plain = trainer(tmp_path / "plain", data, config)
+    plain.train()
+    watched = trainer(tmp_path / "watched", data, config, watch=lambda step, ended: watch(step, ended))
+    reader = ImageReader(data[0].reader)
+    split = load_split("digits", "dev").take(range(32))
+    made = SimpleNamespace(config=config, model=watched.model, reader=reader, dev_split=split, teacher=None)
+    watch = Watch(watched.run, made)
+    watched.train()
+    agree(watched, plain)
+    assert steps(watched.run)[0] == 0 and steps(watched.run)[-1] == 12 and len(steps(watched.run)) > 8
+
+
+def test_a_resumed_run_drops_the_frames_beyond_its_state_and_takes_them_again(tmp_path, data):
+    taken = []
+
+    def watch(step, ended):
+        path_of(tmp_path, step).parent.mkdir(exist_ok=True)
+        path_of(tmp_path, step).write_text("{}")
+        taken.append((step, ended))
+
+    first = trainer(tmp_path, data, watch=watch)
+    step = first._step
+
+    def killed(number):
+        if number == 7:
+            raise KeyboardInterrupt
+        return step(number)
+
+    first._step = killed
+    with pytest.raises(KeyboardInterrupt):
+        first.train()
+    assert steps(tmp_path) == tuple(range(8))
+    again = trainer(tmp_path, data, watch=watch)
+    assert steps(tmp_path) == tuple(range(5)), "what was saved last is step 4"
+    taken.clear()
+    again.train()
+    assert taken == [*((number, False) for number in range(4, 13)), (12, True)]
+
+
+def test_no_bar_is_drawn_into_a_log(tmp_path, data, capsys):
+    run = trainer(tmp_path / "run", data, replace(CONFIG, steps=2))
+    run.quiet = False
+    run.train()
+    assert capsys.readouterr().err == ""
 
 
 def test_two_states_are_kept_and_latest_names_the_newest(tmp_path, data):
