@@ -1,0 +1,225 @@
+"""What a person chose for new runs, as one frozen record, and its way into the address and back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import streamlit as st
+
+from rekd.config import TrainConfig
+
+OTHERS = ("run", "runs", "new")
+"""Query parameters of the page around the form; they are left as they are."""
+FIELDS = {f.name: f for f in fields(TrainConfig) if f.name != "seed"}
+MOST_SEEDS = 50
+HIGHEST = 2**31
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Everything that decides what the form shows and starts.
+
+    line: name of a line-up, "" to set everything oneself. slot: the member whose settings are open; "" trains members
+    as they are. members: slots that are trained, () for all. seeds: () for the line-up's own. device: "" for the best.
+    source: name of the run that this one is a duplicate of. values: fields of `TrainConfig` that differ from there.
+    """
+
+    line: str = "laptop"
+    slot: str = ""
+    members: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    device: str = ""
+    source: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the full form is open, on one configuration."""
+        return bool(self.source or self.slot or not self.line)
+
+
+_NAMES = {"line": "line", "slot": "slot", "device": "device", "source": "from"}
+_LISTS = {"members": "members", "seeds": "seeds"}
+_KNOWN = (*_NAMES.values(), *_LISTS.values(), *FIELDS)
+
+
+def address(choice: Choice) -> dict[str, str]:
+    """The choice as query parameters; what is as the form opens is left out."""
+    plain, out = Choice(), {}
+    for name, key in _NAMES.items():
+        if (value := getattr(choice, name)) != getattr(plain, name):
+            out[key] = value or "-"
+    if choice.members:
+        out["members"] = ",".join(choice.members)
+    if choice.seeds:
+        out["seeds"] = seeds_text(choice.seeds)
+    return out | {name: _written(value) for name, value in choice.values.items()}
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, Mapping):
+        return json.dumps(dict(value), separators=(",", ":"))
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
+def parse(params: Mapping[str, str], lines: Mapping[str, Sequence[str]]) -> tuple[Choice, list[str]]:
+    """A choice from query parameters, and a sentence for each that was ignored. Never raises.
+
+    Args:
+        lines: names of the line-ups, with their slots.
+    """
+    notes: list[str] = []
+    known = {name: value for name, value in params.items() if name not in OTHERS}
+    for name in [name for name in known if name not in _KNOWN]:
+        notes.append(f"The address names {_quote(name)}, which the form does not know; it is left out.")
+    out: dict[str, Any] = {}
+    for name, key in _NAMES.items():
+        if key in known:
+            out[name] = "" if known[key] == "-" else known[key][:200]
+    if out.get("line") and out["line"] not in lines:
+        notes.append(f"The address names the start {_quote(out.pop('line'))}; known are {', '.join(lines)}.")
+    slots = lines.get(out.get("line", Choice.line), ())
+    if out.get("slot") and out["slot"] not in slots:
+        notes.append(f"The address names the member {_quote(out.pop('slot'))}; known are {', '.join(slots)}.")
+    if "members" in known:
+        asked = known["members"].split(",")
+        out["members"] = tuple(slot for slot in slots if slot in asked)
+        notes += [
+            f"The address names the member {_quote(slot)}, which is unknown." for slot in asked if slot not in slots
+        ]
+    if "seeds" in known:
+        try:
+            out["seeds"] = read_seeds(known["seeds"])
+        except ValueError as fault:
+            notes.append(f"The address has seeds {_quote(known['seeds'])}: {fault}")
+    out["values"] = _values(known, notes)
+    return Choice(**out), notes
+
+
+def _values(params: Mapping[str, str], notes: list[str]) -> dict[str, Any]:
+    out = {}
+    for name in FIELDS:
+        if name in params:
+            try:
+                out[name] = read_value(name, params[name][:4000])
+            except (ValueError, TypeError):
+                notes.append(f"The address has {name} {_quote(params[name])}, which can't be read; it is left out.")
+    return out
+
+
+def read_value(name: str, text: str) -> Any:
+    """The value of a field of `TrainConfig` from its text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    kind = FIELDS[name].type.split("[")[0]
+    if kind == "bool":
+        if text not in ("0", "1"):
+            raise ValueError(f"{name} is {text!r}; it must be 0 or 1")
+        return text == "1"
+    if kind == "Mapping":
+        if not isinstance(value := json.loads(text), dict):
+            raise ValueError(f"{name} is {text!r}; it must be a JSON object")
+        return value
+    if kind == "tuple":
+        return tuple(int(part) for part in text.split(",")) if text else ()
+    if kind == "int":
+        return int(text)
+    if kind == "float":
+        value = float(text)
+        if value != value or abs(value) > 1e12:
+            raise ValueError(f"{name} is {text!r}; it must be a number")
+        return value
+    return text
+
+
+def read_seeds(text: str) -> tuple[int, ...]:
+    """Seeds from `2026`, `2026, 2030` or `2026-2028`, in order and each once.
+
+    Raises:
+        ValueError: a sentence that says what was expected.
+    """
+    out: list[int] = []
+    for part in re.split(r"[,;\s]+", text.replace("–", "-").strip().strip(",;")):
+        first, dash, last = part.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or len(first) > 10 or len(last) > 10:
+            raise ValueError("write seeds as whole numbers, such as 2026, 2027 or 2026-2028.")
+        numbers = range(int(first), int(last if dash else first) + 1)
+        if not numbers or len(numbers) > MOST_SEEDS or numbers[-1] >= HIGHEST:
+            raise ValueError(f"give from 1 to {MOST_SEEDS} seeds, each from 0 to {HIGHEST - 1:,}, the smaller first.")
+        out += numbers
+    seeds = tuple(dict.fromkeys(out))
+    if len(seeds) > MOST_SEEDS:
+        raise ValueError(f"give at most {MOST_SEEDS} seeds.")
+    return seeds
+
+
+def seeds_text(seeds: Sequence[int]) -> str:
+    """Seeds as `read_seeds` reads them, rows of neighbours as a span."""
+    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
+        return f"{seeds[0]}-{seeds[-1]}"
+    return ", ".join(map(str, seeds))
+
+
+def _quote(text: str) -> str:
+    return f"“{text[:40]}”"
+
+
+def current(lines: Mapping[str, Sequence[str]]) -> Choice:
+    """This session's choice: as last changed, or read from the address when that was opened or gone back to."""
+    session = st.session_state
+    seen = {name: value for name, value in st.query_params.to_dict().items() if name not in OTHERS}
+    moved = session.pop("form_moved", False)
+    # As on the other pages (rekd.ui.state): a run that a widget started never reads the address.
+    if "form" not in session or (not moved and seen != session.get("form_written", {})):
+        session["form"], session["form_notes"] = parse(seen, lines)
+    elif moved:
+        session["form_notes"] = []
+    return session["form"]
+
+
+def shown() -> Choice:
+    """The choice as it stands, for callbacks."""
+    return st.session_state.get("form", Choice())
+
+
+def settle(choice: Choice) -> None:
+    """Make `choice` this session's and write it into the address, beside what the page keeps there."""
+    st.session_state["form"] = choice
+    written = address(choice)
+    params = st.query_params.to_dict()
+    kept = {name: value for name, value in params.items() if name in OTHERS}
+    if params != kept | written:
+        st.query_params.from_dict(kept | written)
+    st.session_state["form_written"] = written
+
+
+def leave() -> None:
+    """Forget the choice, and take it out of the address: the form was sent, or is not shown any more."""
+    for name in ("form", "form_written", "form_notes", "form_moved"):
+        st.session_state.pop(name, None)
+    params = st.query_params.to_dict()
+    st.query_params.from_dict({name: value for name, value in params.items() if name in OTHERS})
+
+
+def touch() -> None:
+    """The callback of whatever changes nothing of the choice: the run that follows keeps it."""
+    st.session_state["form_moved"] = True
+
+
+def change(**values: Any) -> None:
+    """Change the choice from a callback; the run that follows shows it."""
+    st.session_state["form"] = replace(shown(), **values)
+    touch()
+
+
+def notes() -> list[str]:
+    """Sentences about what of the address could not be used."""
+    return st.session_state.get("form_notes", [])

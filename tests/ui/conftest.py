@@ -1,0 +1,3 @@
+"""Fixtures of the form's tests."""
+
+from forms import form_house, started  # noqa: F401
