@@ -71,7 +71,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _add_explain(commands) -> None:
     parser = commands.add_parser("explain", help="show one rationale in the terminal")
     parser.add_argument("--task", help="task of the models, where --model names none")
-    parser.add_argument("--model", action="append", help="checkpoint: name, folder, zip or Hub id; several may be given")
+    parser.add_argument(
+        "--model", action="append", help="checkpoint: name, folder, zip or Hub id; several may be given"
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--text", help="a text to read")
     what.add_argument("--image", type=Path, help="an image file to read")

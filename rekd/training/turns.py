@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,11 +52,14 @@ def alone(run: Path) -> Iterator[None]:
 
 
 @contextmanager
-def turn(run: Path, device: str, stop: Callable[[], bool], poll: float = POLL) -> Iterator[None]:
+def turn(
+    run: Path, device: str, stop: Callable[[], bool], poll: float = POLL, needs: Sequence[Path] = ()
+) -> Iterator[None]:
     """Wait until every run that joined the device's queue earlier is over, then hold the device.
 
     Args:
-        device: by its canonical name. stop: whether somebody wants this run to stop.
+        device: by its canonical name. stop: whether somebody wants this run to stop. needs: runs that this one learns
+            from; it waits for them wherever and whenever they train.
 
     Raises:
         Stopped: asked for while it waited.
@@ -65,13 +68,11 @@ def turn(run: Path, device: str, stop: Callable[[], bool], poll: float = POLL) -
     lock = FileLock(run.parent / LOCKS / f"{device.replace(':', '-')}.lock")
     # Later arrivals stand behind, so the runs ahead only become fewer, and looking at one of them at a time is enough.
     ahead = [path.parent for path in run.parent.glob("*/status.json") if _before(path.parent, run, device)]
-    while True:
+    while ahead or any(map(_active, needs)) or not _taken(lock):
         if stop():
             raise Stopped("Stopped while it waited for its turn.")
         while ahead and not _before(ahead[0], run, device):
             ahead.pop(0)
-        if not ahead and _taken(lock):
-            break
         time.sleep(poll)
     try:
         yield
@@ -85,6 +86,11 @@ def _before(other: Path, run: Path, device: str) -> bool:
     if other.name == run.name or mine is None or theirs is None or theirs.state not in ACTIVE:
         return False
     return theirs.device == device and (theirs.arrived, other.name) < (mine.arrived, run.name)
+
+
+def _active(run: Path) -> bool:
+    status = standing(run)
+    return status is not None and status.state in ACTIVE
 
 
 def _taken(lock: FileLock) -> bool:

@@ -127,7 +127,7 @@ def work(run: Path, device: str = "cpu") -> Info:
         alone(run),
         stop_on_signal(lambda: print("The run was asked to stop.", flush=True), run) as stop,
         Heart(run, config.steps, stop, canonical(device), queued=True) as heart,
-        turn(run, canonical(device), stop),
+        turn(run, canonical(device), stop, needs=[folder.parent for folder in _sources(config).values()]),
     ):
         heart.running()
         _check_sources(config)
@@ -137,15 +137,20 @@ def work(run: Path, device: str = "cpu") -> Info:
         return fit(config, run, cpu=check_device(seen) == "cpu", stop=stop, heart=heart)
 
 
+def _sources(config: TrainConfig) -> dict[str, Path]:
+    """The checkpoints of other runs that this one learns from, by the field that names them."""
+    named = {what: Path(getattr(config, what)) for what in ("teacher", "start") if getattr(config, what)}
+    return {what: folder for what, folder in named.items() if folder.name == "checkpoint"}
+
+
 def _check_sources(config: TrainConfig) -> None:
     """Refuse a run whose teacher or start is the checkpoint of another run that has not written it.
 
     Raises:
         ValueError: see above, with how that run stands.
     """
-    for what in ("teacher", "start"):
-        folder = Path(getattr(config, what) or ".")
-        if folder.name == "checkpoint" and not (folder / "config.json").is_file():
+    for what, folder in _sources(config).items():
+        if not (folder / "config.json").is_file():
             state = (standing(folder.parent) or Status("not there")).state
             raise ValueError(
                 f"It needs the checkpoint of {folder.parent.name} as its {what}, and that run is {state}. "

@@ -65,7 +65,7 @@ def _row(run: Run, marked: bool) -> None:
             type="tertiary",
             on_click=lambda: runs.go(run=name),
         )
-        st.caption(plain(runs.subtitle(run)), width="content")
+        st.caption(plain(runs.short(run)), width="content")
         st.html(runs.progress(run), width="stretch")
 
 

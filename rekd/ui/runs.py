@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from rekd.training.about import called
+from rekd.training.about import called, read_about
 from rekd.training.status import ACTIVE
 from rekd.ui.components import percent, plain
 
@@ -90,6 +91,20 @@ def subtitle(run: Run) -> str:
     config = run.config
     at = f" · on {run.status.device}" if run.status.device else ""
     return f"{KINDS[config.kind]} · {config.task} · seed {config.seed}{at}"
+
+
+def arrived(run: Run) -> str:
+    """Where and when a run was started, in a few words."""
+    began = run.status.arrived or run.status.started
+    when = time.strftime("%d %b, %H:%M", time.localtime(began)) if began else ""
+    return " · ".join(filter(None, [run.status.device, when]))
+
+
+def short(run: Run) -> str:
+    """What the list says beside a run's title: what it is, unless a person named it, and when it was started."""
+    config, own = run.config, read_about(run.folder).name
+    kind = "" if own else f"{KINDS[config.kind]} · seed {config.seed}"
+    return " · ".join(filter(None, [kind, arrived(run)]))
 
 
 def progress(run: Run) -> str:

@@ -77,6 +77,23 @@ def test_a_device_that_is_held_is_waited_for_though_nobody_stands_ahead(tmp_path
     assert [name for _, name in order] == ["first", "first", "second", "second"]
 
 
+def test_a_run_waits_for_those_it_learns_from_though_they_came_later(tmp_path):
+    teacher, order = queued(tmp_path, "teacher", 9.0, "cuda:0"), []
+    student = queued(tmp_path, "student", 1.0)
+
+    def work():
+        with turn(student, "cpu", lambda: False, poll=0.02, needs=[teacher]):
+            order.append("student")
+
+    waits = threading.Thread(target=work)
+    waits.start()
+    time.sleep(0.2)
+    assert not order
+    over(teacher)
+    waits.join(20)
+    assert order == ["student"]
+
+
 def test_a_queue_can_be_left(tmp_path):
     queued(tmp_path, "first", 1.0, state="running")
     wish = threading.Event()
