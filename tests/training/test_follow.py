@@ -1,4 +1,4 @@
-"""A run followed while it trains: new lines alone are read, a run that went back is read anew, the time left is told."""
+"""A run followed while it trains: only new lines are read, a run that went back is read anew, the time left is told."""
 
 from __future__ import annotations
 
