@@ -10,7 +10,7 @@ def _one_of(names: tuple[str, ...]) -> str:
 
 
 HELP: dict[str, str] = {
-    "task": "the data set to learn: imdb, cifar10, cifar100, cifar100-fine, movies or digits",
+    "task": "the data set to learn: imdb, cifar10, cifar100, cifar100-fine, movies, digits or own-<name>",
     "kind": f"{_one_of(KINDS)}: reads everything, selects by itself, learns from a teacher too, selects at random",
     "preset": "named changes to the defaults: ours, or the paper's or its code's choices",
     "teacher": "the teacher's checkpoint, name, folder or Hub id; needed by kind rekd, and by no other",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 BEAT = 1.5
 """Seconds between two looks at a run that is at work."""
+IDLE = 5.0
+"""And at one that is not."""
 
 
 def view(root: Path, name: str) -> None:
@@ -36,6 +38,8 @@ def view(root: Path, name: str) -> None:
     live = runs.active(run)
     every = BEAT if live else None
     st.fragment(_standing, run_every=every)(folder, run.status.state)
+    if not live:
+        st.fragment(_awake, run_every=IDLE)(folder, run.status.state)
     run_watch.watched(folder, live)
     st.fragment(run_charts.charts, run_every=2 * BEAT if live else None)(folder)
     run_after.words(run)
@@ -60,6 +64,15 @@ def _standing(folder: Path, state: str) -> None:
     _told(run)
     _buttons(run)
     _alarms(run)
+
+
+def _awake(folder: Path, state: str) -> None:
+    """Nothing to be seen: somebody else may resume the run, and then the page is drawn anew."""
+    try:
+        if runs.look(folder).status.state != state:
+            st.rerun()
+    except FileNotFoundError:
+        st.rerun()
 
 
 def _told(run: Run) -> None:

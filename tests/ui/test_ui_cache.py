@@ -73,3 +73,15 @@ def test_a_method_that_does_not_draw_is_computed_once_for_all_seeds_and_budgets(
     for k, seed in ((3, 0), (3, 5), (3, 0)):
         assert cache.attribution(info, LOVELY, "KernelShap", k, seed).count == k
     assert calls == ["FeatureAblation", "KernelShap", "KernelShap"]
+
+
+def test_own_data_that_replace_others_of_their_name_are_read_anew(tmp_path, monkeypatch):
+    from rekd.data import own
+
+    monkeypatch.setenv("REKD_OWN", str(tmp_path / "own"))
+    for word in ("warm", "cold"):
+        rows = "".join(f"{word} film {i},{'good' if i % 2 else 'bad'}\n" for i in range(20))
+        own.keep(own.read_csv(f"text,label\n{rows}".encode()), "Mine")
+        assert all(text.startswith(word) for text in cache.split("own-mine", "train").texts)
+        assert cache.split("own-mine", "train") is cache.split("own-mine", "train")
+        own.forget("own-mine")
