@@ -19,6 +19,8 @@ RATE_FORMS = ("auto", "example", "count")
 PRECISIONS = ("auto", "fp32", "bf16")
 REPORTS = ("", "tensorboard")
 MOST_WATCHED = 8
+INCIDENTAL = ("seed", "watched", "report_to", "log_every", "keep_states")
+"""Fields of `TrainConfig` in which runs of one setting may differ: chance, and what is written down."""
 
 
 def choose(name: str, value: object, allowed: tuple) -> None:

@@ -92,7 +92,7 @@ def open_at(page, address: str) -> None:
     page.goto(address)
 
 
-def until(page, condition: str, since: float) -> float:
+def until(page, condition: str, since: float, patience: int = 0) -> float:
     """Seconds from `since` until a condition of the page holds.
 
     It is looked at when the page changes: asking all the time would take the processor from what is measured.
@@ -100,8 +100,9 @@ def until(page, condition: str, since: float) -> float:
     Raises:
         RuntimeError: it did not come to hold.
     """
-    if not page.evaluate(WAIT % condition, PATIENCE):
-        raise RuntimeError(f"the page did not show within {PATIENCE // 1000} s what is measured: {condition}")
+    patience = patience or PATIENCE
+    if not page.evaluate(WAIT % condition, patience):
+        raise RuntimeError(f"the page did not show within {patience // 1000} s what is measured: {condition}")
     return time.perf_counter() - since
 
 

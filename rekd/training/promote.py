@@ -14,7 +14,7 @@ import torch
 
 from rekd import checkpoints
 from rekd.checkpoints import Checkpoint, Info
-from rekd.config import TrainConfig
+from rekd.config import INCIDENTAL, TrainConfig
 from rekd.data import encode, load_split
 from rekd.files import write_json
 from rekd.training.card import model_card
@@ -94,7 +94,7 @@ def _report(run: Path, reference: float | None, device: str | None) -> dict[str,
 
 
 def _same_but_for_seed(infos: Sequence[Info]) -> None:
-    free = {"seed", "best_step", "steps_done", "watched", "report_to"}
+    free = {*INCIDENTAL, "best_step", "steps_done"}
     defaults = {field.name: field.default for field in fields(TrainConfig)}  # a run may be older than a field
     first, *others = ({**defaults, **info.training} for info in infos)
     for info, setting in zip(infos[1:], others, strict=True):

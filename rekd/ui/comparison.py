@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from rekd.config import TrainConfig, choose
+from rekd.config import INCIDENTAL, TrainConfig, choose
 from rekd.ui.charts import Lines, mask_rule
 from rekd.ui.curves import COLOURS, DASHES, Line, Panel, chart, series
 
@@ -22,8 +22,6 @@ WHAT = {
 }
 """What runs can be compared in: title, axis, ticks. Not the total loss, a different sum for every kind and weight."""
 ACROSS = {"step": "step", "examples": "training examples seen"}
-FREE = ("seed", "watched", "report_to", "log_every", "keep_states")
-"""Fields that don't change what is learnt, but for the seed's chance."""
 LONGEST = 40
 """Characters of a label."""
 
@@ -113,13 +111,13 @@ def groups(runs: Sequence[Series]) -> list[Group]:
 
 
 def _setting(config: TrainConfig) -> tuple:
-    return tuple((key, repr(value)) for key, value in config.to_dict().items() if key not in FREE)
+    return tuple((key, repr(value)) for key, value in config.to_dict().items() if key not in INCIDENTAL)
 
 
 def _apart(config: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """The fields in which a setting differs from others of its kind."""
     alike = [other for other in configs if other["kind"] == config["kind"]]
-    return [key for key in config if key not in FREE and len({repr(other[key]) for other in alike}) > 1]
+    return [key for key in config if key not in INCIDENTAL and len({repr(other[key]) for other in alike}) > 1]
 
 
 def _named(config: Mapping[str, Any], apart: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import streamlit as st
 
+from rekd.config import INCIDENTAL
 from rekd.training.estimate import Estimate, Measuring
 from rekd.training.turns import canonical
 from rekd.ui.components import plain
@@ -18,9 +19,6 @@ from rekd.ui.form_fields import queues
 
 if TYPE_CHECKING:
     from rekd.ui.form_check import Entry
-
-FREE = ("seed", "watched", "report_to", "log_every", "keep_states")
-"""Fields that change nothing of what a run costs."""
 
 
 class Stopwatch:
@@ -85,7 +83,7 @@ def cancel() -> None:
 
 def request_of(entry: Entry, device: str) -> str:
     """What the child is asked, as the text by which its answer is kept."""
-    training = {name: value for name, value in entry.values.items() if name not in FREE}
+    training = {name: value for name, value in entry.values.items() if name not in INCIDENTAL}
     asked = {"training": training, "device": device}
     if entry.teacher is not None:
         asked |= {"training": training | {"teacher": "@teacher"}, "teacher_config": dict(entry.teacher)}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 BEAT = 1.5
 """Seconds between two looks at a run that is at work."""
-IDLE = 5.0
+IDLE = 10.0
 """And at one that is not."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -173,7 +174,8 @@ def _card(run: Run, seen: Watched, example: WatchedExample, shot: Shot, teacher:
 
     name = f"dev {example.row} · label {seen.classes[example.label]}"
     reference = teacher.selected if teacher and teacher.places is None else None
-    mine = _drawn(run, example, shot, "student", show if reference or show != "difference" else "mask", reference)
+    kind, own = run.config.kind, show if reference or show != "difference" else "mask"
+    mine = _drawn(kind, example, shot, "student", own, reference)
     said = components.verdict(Prediction(shot.probs), seen.classes, example.label)
     parts = [f'<div class="rk-film-head">{components.escape(name)}</div>', said, mine]
     if teacher:
@@ -181,21 +183,22 @@ def _card(run: Run, seen: Watched, example: WatchedExample, shot: Shot, teacher:
         spoken = f"Teacher: {seen.classes[_said(teacher)]}, {components.percent(max(teacher.probs))}"
         parts.append(
             components.toned("teacher", f'<div class="rk-film-teacher">{components.escape(spoken)}</div>')
-            + _drawn(run, example, teacher, "teacher", beside, None)
+            + _drawn(kind, example, teacher, "teacher", beside, None)
         )
     return f'<div class="rk-film-card">{"".join(parts)}</div>'
 
 
-def _drawn(run: Run, example: WatchedExample, shot: Shot, tone: str, show: str, reference) -> str:
-    """The example under one shot, as HTML."""
+@lru_cache(maxsize=2000)
+def _drawn(kind: str, example: WatchedExample, shot: Shot, tone: str, show: str, reference: tuple | None) -> str:
+    """The example under one shot, as HTML; kept, since a film is looked at more than once."""
     from rekd.types import Explanation, Units
 
     places = shot.places or example.places
     mask = tuple(number in set(shot.selected) for number in range(len(places)))
     scores = shot.scores or tuple(map(float, mask))
     units = Units(example.units, places)
-    item = Explanation(tone, run.folder.name, units, scores, mask, "top-k", _said(shot))
-    if run.config.kind == "cls":
+    item = Explanation(tone, tone, units, scores, mask, "top-k", _said(shot))
+    if kind == "cls":
         show = "whole"
     elif not shot.scores:
         show = "mask"
