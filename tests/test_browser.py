@@ -175,7 +175,7 @@ def test_a_run_outlives_the_tab_is_seen_by_two_is_stopped_and_goes_on(chromium, 
     launch([Plan(run, TrainConfig("digits", "re", steps=20_000, **values), name="My run")])
 
     first = Visitor(chromium, f"{address}train")
-    first.page.get_by_role("button", name="My run").click()
+    first.page.locator(".st-key-t_open_mine button").first.click()
     first.page.wait_for_selector(".rk-film-card")
     first.context.close()  # the tab is closed; the run goes on
 
@@ -190,20 +190,19 @@ def test_a_run_outlives_the_tab_is_seen_by_two_is_stopped_and_goes_on(chromium, 
     again.settle()
     assert again.page.locator(".rk-state-running").count()
 
-    again.page.get_by_role("button", name="Stop", exact=True).click()
+    again.page.locator(".st-key-v_stop button").first.click()
     for visitor in (again, other):
-        visitor.page.wait_for_selector(".rk-state-stopped")
+        visitor.page.locator(".rk-state-stopped").first.wait_for()
     assert standing(run).state == "stopped" and (run / "state" / "latest").is_file()
 
-    slider = again.page.get_by_role("slider")
-    slider.press("Home")
-    again.page.get_by_text("after 0 of 20,000 steps").wait_for()
-    again.page.get_by_role("button", name="Resume").click()
+    again.page.get_by_role("slider").first.press("Home")
+    again.page.get_by_text("after 0 of 20,000 steps").first.wait_for()
+    again.page.locator(".st-key-v_resume button").first.click()
     for visitor in (again, other):
-        visitor.page.wait_for_selector(".rk-state-running")
-    other.page.get_by_role("button", name="Stop", exact=True).click()
-    again.page.wait_for_selector(".rk-state-stopped")
-    again.page.get_by_text("after 0 of 20,000 steps").wait_for()
+        visitor.page.locator(".rk-state-running").first.wait_for()
+    other.page.locator(".st-key-v_stop button").first.click()
+    again.page.locator(".rk-state-stopped").first.wait_for()
+    again.page.get_by_text("after 0 of 20,000 steps").first.wait_for()
     assert again.complaints == other.complaints == []
     again.context.close()
     other.context.close()
