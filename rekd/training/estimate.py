@@ -16,10 +16,11 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import psutil
+
+from rekd.training.child import start_module
 
 PATIENCE = 240.0
 """Seconds after which a process that has said nothing is given up."""
@@ -89,20 +90,10 @@ class Measuring:
 
 def _child() -> subprocess.Popen:
     """The process, in a group of its own and behind all others."""
-    root = Path(__file__).resolve().parents[2]
-    path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
-    windows = sys.platform == "win32"
-    return subprocess.Popen(
-        [sys.executable, "-m", "rekd.training.estimate"],
-        env={"OMP_WAIT_POLICY": "passive"} | os.environ | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        encoding="utf-8",
-        start_new_session=not windows,
-        creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if windows else 0,
-    )
+    quiet = {"stderr": subprocess.DEVNULL, "text": True, "encoding": "utf-8"}
+    settings = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive")}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return start_module(["rekd.training.estimate"], settings, **pipes, **quiet)
 
 
 def main() -> None:

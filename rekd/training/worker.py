@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ import psutil
 
 from rekd.config import TrainConfig
 from rekd.training.about import write_about
+from rekd.training.child import start_module
 from rekd.training.runs import read_config, read_run
 from rekd.training.status import ACTIVE, Heart, Status, standing, write_status
 from rekd.training.stopping import stop_on_signal
@@ -25,7 +25,6 @@ from rekd.training.turns import alone, canonical, choose_device, turn
 if TYPE_CHECKING:
     from rekd.checkpoints import Info
 
-ROOT = Path(__file__).resolve().parents[2]
 NICENESS = 10
 """Of a run's process: whoever looks at the app, or works beside it, comes first."""
 
@@ -98,18 +97,8 @@ def _spawn(run: Path, device: str) -> None:
 
 def _detached(arguments: Sequence[str], output: IO[bytes] | int) -> None:
     """Start a command of `python -m rekd` in a group of its own, so that no Ctrl+C of ours reaches it."""
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    more = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
-    windows = sys.platform == "win32"
-    child = subprocess.Popen(
-        [sys.executable, "-m", "rekd", *arguments],
-        env=os.environ | more,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=not windows,
-        creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if windows else 0,
-    )
+    streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+    child = start_module(["rekd", *arguments], {"PYTHONUNBUFFERED": "1"}, **streams)
     threading.Thread(target=child.wait, daemon=True).start()  # its starter takes note of its end, or it stays a zombie
 
 

@@ -70,7 +70,7 @@ def _sisters(run: Run) -> list[Run]:
 
 def _promote(chosen: list[Run], name: str, role: str, note: str) -> subprocess.CompletedProcess:
     """In a process of its own: its memory is given back, and it goes on when the page is closed."""
-    from rekd.training.worker import ROOT
+    from rekd.training.child import ROOT
 
     command = [sys.executable, "-m", "rekd", "promote", *(str(run.folder.absolute()) for run in chosen)]
     command += [f"--name={name}", *([f"--role={role}"] if role else []), *([f"--note={note}"] if note else [])]
