@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from rekd.imports import freeze
 from rekd.ui.cards import budget, cards
 from rekd.ui.frame import frame
 from rekd.ui.panels import panels
@@ -33,3 +34,4 @@ def explore() -> None:
 
 
 explore()
+freeze()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from rekd.imports import freeze
 from rekd.training.runs import home
 from rekd.ui import runs
 from rekd.ui.frame import page
@@ -33,3 +34,4 @@ def train() -> None:
 
 
 train()
+freeze()

@@ -241,15 +241,19 @@ class ImageReader:
 
 def mark(units: Units, evidence: Sequence[Place]) -> tuple[bool, ...]:
     """Which units a person's marks cover: any shared character of a text, at least half of a patch's area."""
+    if not evidence or not units.places:
+        return (False,) * len(units.places)
     covers = _text_cover if units.kind != "patches" else _box_cover
-    return tuple(any(covers(place, other) for other in evidence) for place in units.places)
+    return tuple(covers(np.array(units.places)[:, None], np.array(evidence)).any(1).tolist())
 
 
-def _text_cover(place: Place, other: Place) -> bool:
-    return place[0] < other[1] and other[0] < place[1]
+def _text_cover(places: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Characters (N, 1, 2) and (M, 2), start and end -> (N, M) bool."""
+    return (places[..., 0] < other[:, 1]) & (other[:, 0] < places[..., 1])
 
 
-def _box_cover(place: Place, other: Place) -> bool:
-    left, top, right, bottom = (f(a, b) for f, a, b in zip((max, max, min, min), place, other, strict=True))
-    area = (place[2] - place[0]) * (place[3] - place[1])
-    return max(0, right - left) * max(0, bottom - top) * 2 >= area
+def _box_cover(places: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Boxes (N, 1, 4) and (M, 4), left, top, right, bottom -> (N, M) bool."""
+    sides = np.minimum(places[..., 2:], other[:, 2:]) - np.maximum(places[..., :2], other[:, :2])
+    area = (places[..., 2:] - places[..., :2]).prod(-1)
+    return sides.clip(0).prod(-1) * 2 >= area

@@ -195,6 +195,7 @@ def test_a_run_outlives_the_tab_is_seen_by_two_is_stopped_and_goes_on(chromium, 
         visitor.page.locator(".rk-state-stopped").first.wait_for()
     assert standing(run).state == "stopped" and (run / "state" / "latest").is_file()
 
+    again.settle()  # the page of a stopped run is drawn anew; a key pressed meanwhile would go to the old slider
     again.page.get_by_role("slider").first.press("Home")
     again.page.get_by_text("after 0 of 20,000 steps").first.wait_for()
     again.page.locator(".st-key-v_resume button").first.click()

@@ -20,6 +20,18 @@ CLICKS, QUIET = 20, 60.0
 """Clicks that are measured, and seconds in which an idle app is watched."""
 LOST = 5_000
 """Milliseconds after which a click counts as lost; it is told as having taken so long."""
+ANSWER = """patience => {
+  const film = () => document.querySelector('.rk-film')?.innerHTML, before = film();
+  let since = Infinity;
+  addEventListener('pointerdown', () => since = performance.now(), {once: true, capture: true});
+  window.rkAnswer = new Promise(done => {
+    const look = () => { if (film() && film() !== before && since < Infinity) end(performance.now() - since) };
+    const watch = new MutationObserver(look), late = setTimeout(() => end(patience), 2 * patience);
+    const end = took => { watch.disconnect(); clearTimeout(late); done(took) };
+    watch.observe(document, {subtree: true, childList: true});
+  });
+}"""
+"""Makes the page keep the milliseconds from the press of the mouse to another film."""
 FILM = "document.querySelectorAll('.rk-film-card').length > 0"
 AIMS = {"click": 0.3, "idle": 3.0}
 """Seconds from a click to what it changes; percent of a core."""
@@ -61,18 +73,13 @@ def _measure(root: Path, address: str, process: psutil.Process, page) -> dict[st
 
 
 def _clicks(page) -> list[float]:
-    """Seconds from a click on the film's switch to the film drawn anew."""
+    """Seconds from the press of the mouse on the film's switch to the film drawn anew."""
     taken = []
     for number in range(CLICKS):
         page.wait_for_timeout(300 + 170 * (number % 5))  # a person does not click in step with the page
-        drawn = "document.querySelector('.rk-film').innerHTML"
-        page.evaluate(f"window.rkBefore = {drawn}")
-        since = time.perf_counter()
+        page.evaluate(ANSWER, LOST)
         page.locator('.st-key-m_show button[aria-checked="false"]').first.click()
-        try:
-            taken.append(until(page, f"{drawn} !== window.rkBefore", since, LOST))
-        except RuntimeError:
-            taken.append(LOST / 1000)
+        taken.append(page.evaluate("window.rkAnswer") / 1000)
     return taken
 
 

@@ -50,7 +50,7 @@ def make_optimizer(objective: Objective, config: TrainConfig) -> AdamW:
         {"params": [p for p in named if p.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in named if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return AdamW(groups, lr=config.learning_rate, fused=named[0].device.type == "cuda")
+    return AdamW(groups, lr=config.learning_rate, fused=named[0].device.type in ("cuda", "cpu"))
 
 
 class Trainer:

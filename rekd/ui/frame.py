@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from rekd.imports import freeze
 from rekd.ui import cache, lineup, state, theme
 from rekd.ui.components import plain
 from rekd.ui.guide import guide
@@ -73,6 +75,17 @@ def page(title: str, heading: str) -> DeltaGenerator:
     head = st.empty()
     head.title(heading, anchor=False)
     return head
+
+
+def part(draw: Callable[..., None], *args: Any, every: float | None = None) -> None:
+    """Draw a part of the page that is redrawn alone: when something in it is used, and each `every` seconds."""
+
+    @wraps(draw)
+    def drawn(*args: Any) -> None:
+        draw(*args)
+        freeze()  # a part may be the first to need a library
+
+    st.fragment(drawn, run_every=every)(*args)
 
 
 def frame(title: str, heading: str) -> Desk | None:

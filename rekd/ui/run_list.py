@@ -9,6 +9,7 @@ import streamlit as st
 
 from rekd.ui import runs
 from rekd.ui.components import plain
+from rekd.ui.frame import part
 
 if TYPE_CHECKING:
     from rekd.training.runs import Run
@@ -25,7 +26,7 @@ def listed(root: Path) -> None:
     """Draw the list; it follows the folder by itself."""
     found, _ = runs.everything(root)
     busy = any(map(runs.active, found))
-    st.fragment(_list, run_every=BEAT if busy else IDLE)(root, busy)
+    part(_list, root, busy, every=BEAT if busy else IDLE)
     _trash(root)
 
 

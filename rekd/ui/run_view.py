@@ -9,7 +9,7 @@ import streamlit as st
 
 from rekd.ui import run_after, run_charts, run_watch, runs
 from rekd.ui.components import plain
-from rekd.ui.frame import page
+from rekd.ui.frame import page, part
 
 if TYPE_CHECKING:
     from rekd.training.runs import Run
@@ -36,12 +36,11 @@ def view(root: Path, name: str) -> None:
     _back()
     st.caption(plain(f"{runs.subtitle(run)} · {folder}"))
     live = runs.active(run)
-    every = BEAT if live else None
-    st.fragment(_standing, run_every=every)(folder, run.status.state)
+    part(_standing, folder, run.status.state, every=BEAT if live else None)
     if not live:
-        st.fragment(_awake, run_every=IDLE)(folder, run.status.state)
+        part(_awake, folder, run.status.state, every=IDLE)
     run_watch.watched(folder, live)
-    st.fragment(run_charts.charts, run_every=2 * BEAT if live else None)(folder)
+    part(run_charts.charts, folder, every=run_charts.BEAT if live else None)
     run_after.words(run)
     _settings(run)
     _log(folder)

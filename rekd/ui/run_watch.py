@@ -12,6 +12,7 @@ import streamlit as st
 
 from rekd.ui import components, figures, runs
 from rekd.ui.components import plain
+from rekd.ui.frame import part
 
 if TYPE_CHECKING:
     from rekd.training.runs import Run
@@ -26,7 +27,7 @@ SHOWS = {"mask": "Selected", "select": "P(select)", "difference": "Difference to
 def watched(folder: Path, live: bool) -> None:
     """Draw the film of a run; `live` follows it as it grows."""
     playing = _plays(folder)
-    st.fragment(_film, run_every=PLAY if playing else BEAT if live else None)(folder, playing)
+    part(_film, folder, playing, every=PLAY if playing else BEAT if live else None)
 
 
 def _plays(folder: Path) -> bool:

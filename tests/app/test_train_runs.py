@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from dataclasses import replace
 
 import pytest
 from explore import blocks, picked, said, sound, text_of
-from trained import filmed, made, train_page
+from trained import filmed, lines, made, train_page
 
 from rekd.files import write_json
 from rekd.training.about import read_about
@@ -171,6 +173,38 @@ def test_the_teachers_mask_stands_beside_and_the_difference_can_be_shown(root):
     picked(at, "m_show").set_value("difference")
     film = next(block for block in blocks(sound(at.run())) if "rk-film" in block)
     assert "1 patches agreed with the teacher, 1 only the teacher" in film
+
+
+def test_while_a_run_trains_one_chart_is_drawn_at_a_time_and_at_its_end_all(root):
+    def specs():
+        return [chart.proto.spec for chart in at.run().get("plotly_chart")]
+
+    def changed():
+        old, new = seen[-1], specs()
+        seen.append(new)
+        return [place for place in range(3) if old[place] != new[place]]
+
+    def log(last):
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines(last)))
+
+    folder = made(root, "mine", "running", last=20)
+    at = train_page(root, run="mine")
+    seen = [specs()]
+    log(30)
+    assert sorted(changed() + changed() + changed()) == [0, 1, 2] and not changed()
+    assert "Step 30 of 40" in said(at)
+    log(40)
+    assert len(changed()) == 1
+    write_status(folder, replace(read_status(folder), state="done", step=40))
+    assert len(changed()) == 2
+
+
+def test_of_the_other_charts_one_is_shown(root):
+    made(root, "mine")
+    at = train_page(root, run="mine")
+    assert len(at.get("plotly_chart")) == 3 and "Gradient norm" in at.get("plotly_chart")[2].proto.spec
+    picked(at, "v_more").set_value("speed")
+    assert "examples a second" in sound(at.run()).get("plotly_chart")[2].proto.spec
 
 
 def test_a_name_and_a_note_are_kept(root):
