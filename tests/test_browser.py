@@ -84,6 +84,7 @@ def address(home):
         try:
             wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, home / "log.txt")
             yield f"http://127.0.0.1:{port}/"
+            assert server.poll() is None, f"the app died:\n{(home / 'log.txt').read_text(encoding='utf-8')}"
         finally:
             with suppress(psutil.NoSuchProcess):  # it died by itself: the log above says why
                 for process in [*psutil.Process(server.pid).children(recursive=True), server]:
