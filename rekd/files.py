@@ -8,10 +8,14 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+PATIENCE = 1.0
+"""Seconds in which whoever reads a file on Windows, where it can't be replaced meanwhile, should be done with it."""
 
 
 def cache_folder() -> Path:
@@ -55,9 +59,21 @@ def replaced_file(path: Path) -> Iterator[Path]:
     temp = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")  # two pages are two threads
     try:
         yield temp
-        os.replace(temp, path)
+        _replace(temp, path)
     finally:
         temp.unlink(missing_ok=True)
+
+
+def _replace(temp: Path, path: Path) -> None:
+    """Put a file in the place of another, as soon as no other process has that open; Windows refuses until then."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return os.replace(temp, path)
+        except PermissionError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(0.02)
 
 
 def write_text(path: Path, text: str) -> None:

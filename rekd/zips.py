@@ -119,15 +119,41 @@ def _check_size(files: list[zipfile.ZipInfo], most_bytes: int) -> None:
 
 
 def _directory_bytes(file) -> int:
-    """Size of the archive's directory as its end says, 0 where there is no such end."""
-    size = file.seek(0, io.SEEK_END)
-    file.seek(max(0, size - 22 - 0xFFFF - 76))  # the end record, the longest comment, the records of large archives
+    """Size of the archive's directory, the largest that its end records say; 0 where there is no such record.
+
+    Raises:
+        ZipRefused: the end record is cut short.
+    """
+    start = max(0, file.seek(0, io.SEEK_END) - 22 - 2**16)  # as far from the end as `zipfile` looks for the record
+    file.seek(start)
     tail = file.read()
-    at, large = tail.rfind(b"PK\x05\x06"), tail.rfind(b"PK\x06\x06")
-    if at < 0 or len(tail) < at + 16:
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0:
         return 0
-    said = int.from_bytes(tail[at + 12 : at + 16], "little")
-    return int.from_bytes(tail[large + 40 : large + 48], "little") if said == 0xFFFFFFFF and large >= 0 else said
+    if len(tail) < at + 22:
+        raise ZipRefused("It is no zip archive, or it is damaged (its end is cut short). Pack it again.")
+    said, large = int.from_bytes(tail[at + 12 : at + 16], "little"), _large_directories(file, start + at)
+    return max(large if large and said == 0xFFFFFFFF else [said, *large])  # all ones: see the larger record
+
+
+def _large_directories(file, end: int) -> list[int]:
+    """Sizes of the directory as the records of a large archive say, wherever `zipfile` may look for one.
+
+    It takes such a record's size whatever the end record at `end` says, once the record's locator stands before that:
+    from just before the locator, or, in later versions of Python, from the place that the locator names.
+    """
+    file.seek(max(0, end - 20))
+    locator = file.read(20)
+    if end < 76 or not locator.startswith(b"PK\x06\x07"):
+        return []
+    named = int.from_bytes(locator[8:16], "little")
+    return [size for at in {end - 76, min(named, end)} if (size := _large_directory(file, at)) is not None]
+
+
+def _large_directory(file, at: int) -> int | None:
+    file.seek(at)
+    record = file.read(56)
+    return int.from_bytes(record[40:48], "little") if record.startswith(b"PK\x06\x06") else None
 
 
 def _shown(info: zipfile.ZipInfo) -> str:

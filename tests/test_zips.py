@@ -131,6 +131,47 @@ def test_too_many_files_are_refused_before_and_after_the_directory_is_read():
         members(data, most_files=1)
 
 
+def enlarged(data: bytes, said: int, extra: int = 0) -> bytes:
+    """An archive with the records of a large one, whose own end says that its directory has `said` bytes."""
+    at = data.rfind(b"PK\x05\x06")
+    size, start = struct.unpack("<II", data[at + 12 : at + 20])
+    count = struct.unpack("<H", data[at + 10 : at + 12])[0]
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44 + extra, 45, 45, 0, 0, count, count, size, start)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1)
+    end = bytearray(data[at:])
+    end[12:16] = struct.pack("<I", said)
+    return data[:at] + record + bytes(extra) + locator + bytes(end)
+
+
+@pytest.mark.parametrize("extra", [0, 40])
+@pytest.mark.parametrize("said", [0, 46, 0xFFFFFFFF])
+def test_a_directory_is_as_large_as_the_record_that_is_read_says(said, extra):
+    """Of two ends that differ `zipfile` takes the larger archive's, from either of two places by its version."""
+    data = enlarged(packed({f"{i:04}": b"" for i in range(40)}, zipfile.ZIP_STORED), said, extra)
+    with pytest.raises(ZipRefused, match="lists far more than 1 files"):
+        members(data, most_files=1)
+
+
+def test_an_honest_large_archive_is_read():
+    assert members(enlarged(packed({"a.txt": b"one"}), 0xFFFFFFFF)) == ["a.txt"]
+
+
+def test_an_end_within_the_end_hides_no_directory():
+    """`zipfile` reads the last 22 bytes, in which a second mark stands; nothing complete follows that one."""
+    data = bytearray(packed({f"{i:04}": b"" for i in range(40)}, zipfile.ZIP_STORED))
+    data[-6:-2] = b"PK\x05\x06"  # where the directory begins: not needed to find it
+    assert len(zipfile.ZipFile(io.BytesIO(bytes(data))).infolist()) == 40
+    with pytest.raises(ZipRefused, match="damaged .its end is cut short.. Pack it again"):
+        members(bytes(data), most_files=1)
+
+
+def test_an_end_as_far_from_the_end_as_is_looked_for_counts():
+    data = packed({f"{i:04}": b"" for i in range(40)}, zipfile.ZIP_STORED) + bytes(2**16)
+    assert len(zipfile.ZipFile(io.BytesIO(data)).infolist()) == 40
+    with pytest.raises(ZipRefused, match="lists far more than 1 files"):
+        members(data, most_files=1)
+
+
 @pytest.mark.parametrize("cut", [0, 10, 100])
 def test_what_is_no_archive_or_is_cut_short_is_a_sentence(cut):
     with pytest.raises(ZipRefused, match="no zip archive, or it is damaged"):

@@ -8,17 +8,24 @@ import os
 import re
 import shutil
 import zipfile
+import zlib
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from rekd.checkpoints.folders import FILES, TOKENIZER, CheckpointError
 from rekd.errors import reason
 from rekd.files import cache_folder, replaced_folder
-from rekd.zips import ZipRefused, open_zip, read_member, safe_members
+from rekd.zips import SMALL, ZipRefused, open_zip, safe_members
 
 MOST_FILES = 2000
 MOST_BYTES = 8 * 2**30
 """Far beyond what is trained here, and what a machine of today unpacks."""
+MOST_SWELL = 3
+"""How many times larger than packed a checkpoint may be beyond SMALL: trained weights hardly pack, and zeros that would
+swell by far more are in memory whole once they are loaded."""
+CHUNK = 2**20
+"""Bytes that are unpacked at a time."""
 KEPT = 10
 """Unpacked archives in the cache; those unused for longest go, for the zip file has it all still."""
 _WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
@@ -38,6 +45,7 @@ def unpacked(path: Path) -> Path:
         with open_zip(path, most_files=MOST_FILES) as archive:
             name, files = _contents(safe_members(archive, most_bytes=MOST_BYTES, most_files=MOST_FILES), path)
             if not _whole(home, files):
+                _check_swell(files.values(), stat.st_size)
                 _unpack(archive, files, home)
         os.utime(home)
     except ZipRefused as error:
@@ -102,15 +110,48 @@ def _whole(home: Path, files: dict[Path, zipfile.ZipInfo]) -> bool:
     return False
 
 
+def _check_swell(members: Collection[zipfile.ZipInfo], size: int) -> None:
+    """Refuse more bytes than trained weights have; `size` is the archive's own, whatever its entries say of theirs."""
+    unpacked = sum(member.file_size for member in members)
+    packed = min(size, sum(member.compress_size for member in members))
+    if unpacked > SMALL + MOST_SWELL * packed:
+        raise ZipRefused(
+            f"It would swell from {packed / 2**20:,.1f} to {unpacked / 2**20:,.0f} MB; trained "
+            f"weights grow at most {MOST_SWELL}-fold. Nothing of it was read; pack a checkpoint that training left."
+        )
+
+
 def _unpack(archive: zipfile.ZipFile, files: dict[Path, zipfile.ZipInfo], home: Path) -> None:
     try:
         with replaced_folder(home) as temp:
             for place, member in files.items():
                 (temp / place).parent.mkdir(parents=True, exist_ok=True)
-                (temp / place).write_bytes(read_member(archive, member, MOST_BYTES))
+                _copy(archive, member, temp / place)
     except OSError:
         if not _whole(home, files):  # else another process was first
             raise
+
+
+def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path) -> None:
+    """Unpack one file, a chunk in memory at a time; `zipfile` gives no more of it than the size that was judged.
+
+    Raises:
+        ZipRefused: it is damaged. OSError: it can't be written.
+    """
+    with to.open("wb") as file:
+        for chunk in _chunks(archive, member):
+            file.write(chunk)
+
+
+def _chunks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    try:
+        with archive.open(member) as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+    # A wrong checksum, cut data, a password: the module has an error of its own for each.
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
+        name = PurePosixPath(member.filename.replace("\\", "/")).name
+        raise ZipRefused(f"“{name}” is damaged in the archive ({reason(error)}). Pack it again.") from None
 
 
 def _prune(home: Path) -> None:

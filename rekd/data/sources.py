@@ -158,25 +158,30 @@ def _download(spec: TaskSpec, split: str) -> tuple[pa.Table, str]:
     try:
         import datasets
     except ImportError as error:
-        raise DataMissing(_two_ways(spec, "The package `datasets` is not installed.")) from error
+        raise DataMissing(two_ways(spec, "The package `datasets` is not installed.")) from error
     try:
         loaded = datasets.load_dataset(spec.hub_id, split=spec.splits[split])
         table = loaded.with_format("arrow")[:]
     except Exception as error:  # no network, no such repository, full disk: each library below has errors of its own
         reason = " ".join(str(error).split())[:300]
-        raise DataMissing(_two_ways(spec, f"The download failed: {type(error).__name__}: {reason}")) from error
+        raise DataMissing(two_ways(spec, f"The download failed: {type(error).__name__}: {reason}")) from error
     _check_columns(table.column_names, spec, spec.hub_id)
     return table, spec.hub_id
 
 
-def _two_ways(spec: TaskSpec, reason: str) -> str:
+def two_ways(spec: TaskSpec, reason: str = "") -> str:
+    """The two ways to get a data set that is not here; nothing is asked of the network to say so.
+
+    Args:
+        reason: a sentence on what stood in the way, if anything was tried.
+    """
     root = os.environ.get("REKD_DATA", "")
     wanted = ", ".join(dict.fromkeys(f"{spec.folder}/{single}" for single, _ in spec.files.values()))
     here = f"REKD_DATA is {root!r} and lacks them." if root else "REKD_DATA is not set."
     return (
-        f"The data set {spec.name} is not at hand. Either set the environment variable REKD_DATA to a folder that "
-        f"holds {wanted} (or shards named like train-00000-of-00002.parquet), or go online once with the package "
-        f"`datasets`, to download {spec.hub_id} from the Hugging Face Hub. {here} {reason}"
+        f"The data set {spec.name} is not at hand. Either start with the environment variable REKD_DATA set to a "
+        f"folder that holds {wanted} (or shards named like train-00000-of-00002.parquet), or go online once with the "
+        f"package `datasets`, to download {spec.hub_id} from the Hugging Face Hub. {here} {reason}".rstrip()
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +13,17 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from rekd.config import ReaderConfig
+from rekd.errors import reason
 from rekd.models.backbone import Hidden, attend, masked_mean, pick, visible_first
 from rekd.types import Batch
+
+SHAPING = frozenset(inspect.signature(VisionTransformer).parameters) - {"num_classes", "device", "dtype"}
+"""Arguments that a run or a checkpoint may give timm: those of the model itself. Others of `timm.create_model` name a
+file to unpickle, an address to fetch or a folder to fill, and both may come from a link or from somebody else."""
+
+
+MOST = {"depth": 128, "embed_dim": 8192}
+"""No vision transformer is larger; what a link asks for beyond would keep the machine building layers."""
 
 
 class _VisibleAttention(Attention):
@@ -36,7 +46,7 @@ class VisionTower(nn.Module):
     """A timm VisionTransformer (plain, distilled, with registers), with timm's own head where `classes` > 0.
 
     Args:
-        arch: {"name": timm model name, "args": keyword arguments of timm.create_model}.
+        arch: {"name": timm model name, "args": its keyword arguments, of those in SHAPING}.
         final_norm: False leaves out the last LayerNorm, as the official predictor does.
 
     Raises:
@@ -48,7 +58,7 @@ class VisionTower(nn.Module):
         self, arch: Mapping[str, Any], reader: ReaderConfig, classes: int, dropout: float, final_norm: bool = True
     ):
         super().__init__()
-        self.vit = _create(arch, reader, num_classes=classes, proj_drop_rate=dropout)
+        self.vit = _create(arch, reader, classes, dropout)
         _check(self.vit, arch["name"], reader)
         for block in self.vit.blocks:
             block.attn.__class__ = _VisibleAttention  # same parameters and names, another forward
@@ -90,21 +100,33 @@ class VisionTower(nn.Module):
         return masked_mean(tokens, seen)
 
 
-def create(name: str, **args: Any) -> VisionTransformer:
-    """timm.create_model, with sentences.
+def create(name: str, args: Mapping[str, Any], *, classes: int = 0, pretrained: bool = False) -> VisionTransformer:
+    """timm.create_model, with sentences, and without its ways to other files and addresses than the model's own.
 
     Raises:
-        ValueError: timm knows no such model, can't make it with these arguments, or it is no VisionTransformer.
+        ValueError: timm knows no such model, can't make it with these arguments, it is no VisionTransformer, or an
+            argument is none of SHAPING.
         OSError: pretrained weights were asked for and could not be had.
     """
     if not timm.is_model(name):
         raise ValueError(
             f"{name!r} is no model that timm knows; choose a VisionTransformer, such as vit_tiny_patch16_224"
         )
+    if foreign := sorted(set(args) - SHAPING):
+        raise ValueError(
+            f"{name} can't be made with {', '.join(foreign)}; give what shapes the model alone, such as embed_dim, "
+            "depth or num_heads, and nothing that names a file, an address, a device or the number of classes"
+        )
+    for key, most in MOST.items():
+        if isinstance(value := args.get(key), int) and value > most:
+            raise ValueError(f"{key} is {value:,}; a model has at most {most:,}")
     try:
-        vit = timm.create_model(name, **args)
-    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(f"timm can't make {name} with {args}: {error}. See timm.list_models('vit_*').") from error
+        vit = timm.create_model(name, pretrained=pretrained, num_classes=classes, **args)
+    except Exception as error:  # of a wrong argument timm says nothing: any error may come of it, from far below
+        if pretrained and isinstance(error, OSError):
+            raise
+        said = f"timm can't make {name} with {dict(args)}: {reason(error)}. See timm.list_models('vit_*')."
+        raise ValueError(said) from error
     if not isinstance(vit, VisionTransformer):
         raise ValueError(
             f"{name} is a {type(vit).__name__}; choose a timm VisionTransformer, such as vit_tiny_patch16_224"
@@ -112,11 +134,10 @@ def create(name: str, **args: Any) -> VisionTransformer:
     return vit
 
 
-def _create(arch: Mapping[str, Any], reader: ReaderConfig, **more: Any) -> VisionTransformer:
-    args = {"img_size": reader.image_size, "patch_size": reader.patch_size, **arch.get("args", {}), **more}
-    # A configuration must not make timm fetch or unpickle weights.
-    args |= {"pretrained": False, "checkpoint_path": None}
-    return create(arch["name"], **args)
+def _create(arch: Mapping[str, Any], reader: ReaderConfig, classes: int, dropout: float) -> VisionTransformer:
+    args = {"img_size": reader.image_size, "patch_size": reader.patch_size, **arch.get("args", {})}
+    args.pop("pretrained", None)  # a tower's weights are the checkpoint's or the run's
+    return create(arch["name"], args | {"proj_drop_rate": dropout}, classes=classes)
 
 
 def _check(vit: VisionTransformer, name: str, reader: ReaderConfig) -> None:

@@ -13,7 +13,7 @@ import torch
 from rekd.config import ModelConfig, ReaderConfig, TrainConfig
 from rekd.data import TASKS, TaskSpec
 from rekd.imports import uncollected
-from rekd.training.setup import image_model, resolve
+from rekd.training.setup import image_model, layers_of, resolve
 
 
 class NotHere(OSError):
@@ -102,11 +102,14 @@ def parameters_of(model: torch.nn.Module) -> Parameters:
 
 
 def weights_at_hand(name: str) -> bool:
-    """Whether timm's pretrained weights of that name lie in the Hub's cache."""
+    """Whether timm's pretrained weights of that name lie in the Hub's cache; False of a name that timm doesn't know."""
     import timm
     from huggingface_hub import try_to_load_from_cache
 
-    repo = getattr(timm.get_pretrained_cfg(name), "hf_hub_id", None)
+    try:
+        repo = getattr(timm.get_pretrained_cfg(name), "hf_hub_id", None)
+    except RuntimeError:  # a model that timm knows, with weights that it doesn't
+        return False
     kept = (try_to_load_from_cache(repo, file) for file in ("model.safetensors", "pytorch_model.bin")) if repo else ()
     return any(isinstance(path, str) for path in kept)
 
@@ -130,15 +133,15 @@ def _vit(name: str, args: str):
     values = json.loads(args)
     values.pop("pretrained", None)
     width, heads = values.get("embed_dim"), values.get("num_heads")
-    if width and heads and width % heads:
+    if isinstance(width, int) and isinstance(heads, int) and heads and width % heads:
         raise ValueError(f"a width of {width} can't be divided among {heads} attention heads; take a multiple")
     with torch.device("meta"):
-        return create(name, num_classes=0, **values)
+        return create(name, values)
 
 
 def _text_model(config: TrainConfig, spec: TaskSpec) -> ModelConfig:
     reader = ReaderConfig("text", units=config.units, max_tokens=config.max_tokens)
-    arch = _text_arch(config.backbone, tuple(config.backbone_args.get("layers", ())))
+    arch = _text_arch(config.backbone, layers_of(config))
     names = ("kind", "rate", "masking", "final_norm", "pooling", "train_words")
     shared = {name: getattr(config, name) for name in names}
     return ModelConfig(reader=reader, arch=json.loads(arch), classes=spec.classes, **shared)

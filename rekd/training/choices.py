@@ -13,11 +13,12 @@ from rekd import checkpoints
 from rekd.checkpoints import CheckpointError, Info
 from rekd.config import ModelConfig, TrainConfig
 from rekd.data import TASKS
+from rekd.data.sources import two_ways
 from rekd.errors import reason
 from rekd.training import blueprint
 from rekd.training.blueprint import NotHere
 from rekd.training.report import devices
-from rekd.training.rows import at_hand, row_count, two_ways
+from rekd.training.rows import at_hand, row_count
 from rekd.training.runs import Run, all_runs
 from rekd.training.setup import NotAMatch, check_teacher
 from rekd.training.status import ACTIVE
@@ -160,7 +161,8 @@ def faults(values: Mapping[str, Any], device: str = "", found: Sequence[Source] 
     config = built(values)
     if isinstance(config, str):
         return [*said, config]
-    return [*said, *_of_model(config), *_of_schedule(config), *_of_sources(values, found or ())]
+    judged = [] if found is None else _of_sources(values, found)
+    return [*said, *_of_model(config), *_of_schedule(config), *judged]
 
 
 def _of_device(device: str) -> str:
@@ -170,7 +172,7 @@ def _of_device(device: str) -> str:
 def _of_data(task: str) -> list[str]:
     if lacking := [split for split in ("train", "dev") if split not in TASKS[task].splits]:
         return [f"{task} has no {' and no '.join(lacking)} split; give it one, since a run needs both."]
-    return [] if at_hand(task) else [two_ways(task)]
+    return [] if at_hand(task) else [two_ways(TASKS[task])]
 
 
 def _of_model(config: TrainConfig) -> list[str]:
@@ -222,7 +224,7 @@ def _of_sources(values: Mapping[str, Any], found: Sequence[Source]) -> list[str]
     said = []
     for what, judge in (("teacher", teachers), ("start", starts)):
         chosen = values.get(what) or ""
-        if not chosen or chosen.startswith(STAND_IN) or not found:
+        if not chosen or chosen.startswith(STAND_IN):
             continue
         judged = {each.value: why for each, why in judge(values, [each for each in found if each.value == chosen])}
         if chosen not in judged:

@@ -49,14 +49,3 @@ def _rows(path: Path, changed: int) -> int:
     import pyarrow.parquet as pq
 
     return pq.read_metadata(path).num_rows
-
-
-def two_ways(task: str) -> str:
-    """The two ways to get a data set that is not here; nothing is asked of the network to say so."""
-    spec = TASKS[task]
-    wanted = ", ".join(dict.fromkeys(f"{spec.folder}/{single}" for single, _ in spec.files.values()))
-    return (
-        f"The examples of {spec.title} are not on this machine. Two ways to get them: start the app with the "
-        f"environment variable REKD_DATA set to a folder that holds {wanted}; or, with a network and the package "
-        f"datasets, download {spec.hub_id} from the Hugging Face Hub."
-    )

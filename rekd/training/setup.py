@@ -69,6 +69,18 @@ def resolve(config: TrainConfig) -> TrainConfig:
     )
 
 
+def layers_of(config: TrainConfig) -> tuple[int, ...]:
+    """Numbers of the layers that a text run keeps of its backbone; () for all.
+
+    Raises:
+        ValueError: they are no numbers.
+    """
+    layers = config.backbone_args.get("layers", ())
+    if not isinstance(layers, (tuple, list)) or any(not isinstance(layer, int) for layer in layers):
+        raise ValueError(f"layers is {layers!r}; it must be a list of the layers to keep, such as [0, 5]")
+    return tuple(layers)
+
+
 def _rate_weights(config: TrainConfig, modality: str) -> dict[str, float]:
     """The weights of the rate's form that the run left open."""
     on_counts, own = COUNT_WEIGHTS[modality], RATE_WEIGHTS[modality]
@@ -203,7 +215,7 @@ def _new_text(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, Text
     from rekd.models.text import WordTable, pretrained, tokenizer_from
 
     try:
-        arch, weights, words = pretrained(config.backbone, config.backbone_args.get("layers", ()))
+        arch, weights, words = pretrained(config.backbone, layers_of(config))
         tokenizer = tokenizer_from(config.backbone)
     except OSError as error:
         raise BackboneMissing(_ways_out(config.backbone, error, "name a local folder by --backbone")) from error
@@ -225,7 +237,7 @@ def _new_image(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, Ima
     args = dict(config.backbone_args)
     weights = args.pop("pretrained", False)
     try:
-        source = create(config.backbone, pretrained=weights, num_classes=0, **args)
+        source = create(config.backbone, args, pretrained=bool(weights))
     except OSError as error:
         said = _ways_out(config.backbone, error, "train from scratch, without pretrained in --backbone-args")
         raise BackboneMissing(said) from error
@@ -258,7 +270,7 @@ def _ways_out(backbone: str, error: OSError, other: str) -> str:
 
 
 def _pair(size: int | Sequence[int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else tuple(size)
+    return tuple(size) if isinstance(size, (tuple, list)) else (size, size)
 
 
 def _towers(model: RationaleModel) -> list[nn.Module]:

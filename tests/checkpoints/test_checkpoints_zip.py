@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import struct
+import tracemalloc
 import zipfile
 
 import pytest
@@ -110,6 +112,40 @@ def test_a_link_and_a_bomb_are_refused(own, tmp_path):
         checkpoints.find(archive(tmp_path / "bomb.zip", bomb))
 
 
+def swollen(path, zeros: int, noise: int):
+    """A checkpoint with so many bytes that pack and so many that don't."""
+    return archive(path, [("a/config.json", b"{}"), ("a/model.safetensors", bytes(zeros) + os.urandom(noise))])
+
+
+def test_weights_that_grow_as_no_trained_ones_do_are_refused_long_before_a_bomb(tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(zipped, "SMALL", 10_000)
+    with pytest.raises(CheckpointError, match="would swell from .* MB; trained weights grow at most 3-fold"):
+        checkpoints.find(swollen(tmp_path / "zeros.zip", 400_000, 20_000))
+    assert not list(cache.rglob("model*"))
+    assert checkpoints.find(swollen(tmp_path / "honest.zip", 200_000, 120_000)).name == "a"
+
+
+def test_an_archive_that_lies_about_what_its_entries_take_is_judged_by_its_own_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(zipped, "SMALL", 10_000)
+    path = swollen(tmp_path / "any.zip", 400_000, 20_000)
+    data = bytearray(path.read_bytes())
+    data[(at := data.rfind(b"PK\x01\x02") + 20) : at + 4] = struct.pack("<I", 400_000)
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match="would swell"):
+        checkpoints.find(path)
+
+
+def test_a_large_file_is_never_in_memory_whole(own, tmp_path):
+    path = archive(tmp_path / "any.zip", entries(own / "digits-re", "digits-re", words=False))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_STORED) as held:
+        held.writestr("digits-re/tokenizer/large", bytes(24 * 2**20))
+    tracemalloc.start()
+    folder = checkpoints.find(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (folder / "tokenizer" / "large").stat().st_size == 24 * 2**20 and peak < 8 * 2**20
+
+
 def test_none_and_several_are_said(own, tmp_path):
     with pytest.raises(CheckpointError, match="should hold one checkpoint.*and holds none"):
         checkpoints.find(archive(tmp_path / "none.zip", [("notes/config.json", b"{}"), ("x/model.safetensors", b"")]))
@@ -139,8 +175,8 @@ def test_damaged_content_is_said(own, tmp_path):
 
 def test_it_is_unpacked_once_and_again_where_the_cache_lost_something(own, tmp_path, monkeypatch):
     path, reads = archive(tmp_path / "any.zip", entries(own / "imdb-re")), []
-    read = zipped.read_member
-    monkeypatch.setattr(zipped, "read_member", lambda *args: reads.append(1) or read(*args))
+    read = zipped._chunks
+    monkeypatch.setattr(zipped, "_chunks", lambda *args: reads.append(1) or read(*args))
     folder = checkpoints.find(path)
     first = len(reads)
     assert checkpoints.find(path) == folder and len(reads) == first > 0

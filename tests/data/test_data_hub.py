@@ -75,9 +75,7 @@ def test_without_datasets_the_message_says_the_two_ways(no_datasets):
     with pytest.raises(DataMissing) as caught:
         load_split("imdb", "test")
     message = str(caught.value)
-    assert (
-        "set the environment variable REKD_DATA to a folder that holds imdb/train.parquet, imdb/test.parquet" in message
-    )
+    assert "environment variable REKD_DATA set to a folder that holds imdb/train.parquet, imdb/test.parquet" in message
     assert "online once with the package `datasets`" in message and "stanfordnlp/imdb" in message
     assert "REKD_DATA is not set" in message and "`datasets` is not installed" in message
 

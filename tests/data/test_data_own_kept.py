@@ -99,6 +99,25 @@ class TestNames:
             own.keep(own.read_csv(FILMS.replace("film", "other").encode()), "my FILMS")
         assert load_split("own-my-films", "train").texts[0].startswith("film")
 
+    def test_that_another_takes_while_pictures_are_written_are_refused_and_the_first_stays(self, home):
+        """Writing takes minutes: whoever is done first has the name, and nothing of theirs is lost."""
+
+        def another(done, total):
+            if not (home / "films").exists():
+                own.keep(own.read_csv(FILMS.encode()), "Films")
+
+        with pytest.raises(OwnDataError, match="The name “films” is taken; give another"):
+            own.keep(own.read_csv(FILMS.replace("film", "other").encode()), "Films", progress=another)
+        assert load_split("own-films", "train").texts[0].startswith("film")
+        assert [path.name for path in home.iterdir()] == ["films"], "what was written in vain is gone"
+
+    def test_taken_at_the_very_last_moment_are_refused_too(self, home, films, monkeypatch):
+        look, looks = keeping._check_free, []
+        monkeypatch.setattr(keeping, "_check_free", lambda slug: look(slug) if len(looks) == 2 else looks.append(slug))
+        with pytest.raises(OwnDataError, match="The name “my-films” is taken"):
+            own.keep(own.read_csv(FILMS.replace("film", "other").encode()), "My films")
+        assert load_split("own-my-films", "train").texts[0].startswith("film")
+
 
 class TestRemoval:
     def test_moves_to_the_trash_and_back(self, home, films):

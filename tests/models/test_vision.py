@@ -11,6 +11,7 @@ from helpers import IMAGE_ARCHS, image_arch, image_config, same
 from rekd.config import ModelConfig, ReaderConfig
 from rekd.models import build
 from rekd.models.backbone import masked_mean
+from rekd.models.vision import create
 from rekd.types import Batch
 
 SHAPES = {
@@ -202,7 +203,9 @@ def config(name: str, **args) -> ModelConfig:
             "pools by 'map'; choose global_pool 'token' or 'avg'",
         ),
         ("vit_tiny_patch16_224", {"depth": 1, "patch_size": 16}, r"a grid of \(2, 2\) patches and the reader \(4, 4\)"),
-        ("vit_tiny_patch16_224", {"dept": 1}, "vit_tiny_patch16_224 with .*dept"),
+        ("vit_tiny_patch16_224", {"dept": 1}, "vit_tiny_patch16_224 can't be made with dept; give .*depth"),
+        ("vit_tiny_patch16_224", {"depth": 1, "act_layer": "no"}, "vit_tiny_patch16_224 with .*'act_layer': 'no'"),
+        ("vit_tiny_patch16_224", {"depth": 1, "img_size": [32]}, "index out of range"),
     ],
 )
 def test_a_model_that_cannot_leave_patches_out_is_refused_with_what_can(name, args, said):
@@ -210,7 +213,44 @@ def test_a_model_that_cannot_leave_patches_out_is_refused_with_what_can(name, ar
         build(config(name, **args))
 
 
-def test_a_configuration_cannot_make_timm_fetch_or_unpickle_weights(tmp_path):
-    trap = tmp_path / "weights.pth"
-    trap.write_bytes(b"no weights")
-    build(config("vit_tiny_patch16_224", depth=1, pretrained=True, checkpoint_path=str(trap)))
+@pytest.fixture
+def trap(monkeypatch):
+    """Whatever timm is asked for fails the test."""
+    monkeypatch.setattr("timm.create_model", lambda *args, **more: pytest.fail("timm was asked"))
+
+
+REFUSED = {
+    "checkpoint_path": "weights.pth",
+    "pretrained_cfg": {"url": "http://127.0.0.1:9/x.pth"},
+    "pretrained_cfg_overlay": {"file": "weights.pth"},
+    "cache_dir": "elsewhere",
+    "pruned": True,
+    "device": "cpu",
+    "num_classes": 3,
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("pretrained", [False, True])
+def test_arguments_that_name_a_file_an_address_or_a_device_never_reach_timm(trap, name, pretrained):
+    args = {"depth": 1, name: REFUSED[name]}
+    with pytest.raises(ValueError, match=f"can't be made with {name}; give what shapes the model"):
+        create("vit_tiny_patch16_224", args, pretrained=pretrained)
+    with pytest.raises(ValueError, match=f"can't be made with {name}"):
+        build(config("vit_tiny_patch16_224", **args))
+
+
+def test_a_checkpoint_that_asks_for_pretrained_weights_is_built_without(monkeypatch):
+    monkeypatch.setattr("timm.models._builder.load_pretrained", lambda *args, **more: pytest.fail("weights were asked"))
+    build(config("vit_tiny_patch16_224", depth=1, pretrained=True))
+
+
+def test_weights_that_could_not_be_had_are_told_from_wrong_arguments(monkeypatch):
+    def gone(*args, **more):
+        raise FileNotFoundError("no such repository")
+
+    monkeypatch.setattr("timm.create_model", gone)
+    with pytest.raises(FileNotFoundError):
+        create("vit_tiny_patch16_224", {}, pretrained=True)
+    with pytest.raises(ValueError, match="timm can't make vit_tiny_patch16_224"):
+        create("vit_tiny_patch16_224", {})

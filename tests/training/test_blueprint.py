@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from helpers import text_arch, tiny_tokenizer
 
@@ -60,6 +62,40 @@ def test_the_description_is_the_built_model_s(encoder):
 def test_layers_that_are_not_there(encoder):
     with pytest.raises(ValueError, match="has layers 0 to 2"):
         parameters(TrainConfig("imdb", "re", backbone=encoder, backbone_args={"layers": [5]}))
+
+
+@pytest.mark.parametrize("layers", [5, None, "05", [[0]], [0.5]])
+def test_layers_that_are_no_numbers(encoder, layers):
+    config = TrainConfig("imdb", "re", backbone=encoder, backbone_args={"layers": layers})
+    for known in (parameters, units_of, built):
+        with pytest.raises(ValueError, match="it must be a list of the layers to keep, such as"):
+            known(config)
+
+
+@pytest.mark.parametrize("name", ["checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"])
+@pytest.mark.parametrize("pretrained", [False, True])
+def test_a_link_makes_timm_fetch_or_read_nothing(monkeypatch, name, pretrained):
+    """The form is looked at with what the address says: its settings come from whoever made the link."""
+    monkeypatch.setattr("timm.create_model", lambda *args, **more: pytest.fail("timm was asked"))
+    value = "weights.pth" if name in ("checkpoint_path", "cache_dir") else {"url": "http://127.0.0.1:9/x.pth"}
+    config = TrainConfig("digits", "re", backbone_args={**TINY, "pretrained": pretrained, name: value})
+    for known in (parameters, units_of, blueprint.student, built):
+        with pytest.raises(ValueError, match=f"can't be made with {name}"):
+            known(config)
+
+
+@pytest.mark.parametrize("value", [None, "x", -1, [], [4], {"a": 1}, 1.5, float("nan")])
+@pytest.mark.parametrize("name", ["img_size", "patch_size", "embed_dim", "num_heads", "depth", "pos_embed"])
+def test_whatever_an_argument_is_a_sentence_says_what_is_wrong(name, value):
+    config = TrainConfig("digits", "re", backbone_args={**TINY, name: value})
+    for known in (parameters, units_of):
+        with suppress(ValueError):
+            assert known(config), "some of these timm takes"
+
+
+def test_the_weights_of_a_name_that_timm_does_not_know_are_not_at_hand():
+    assert not blueprint.weights_at_hand("vit_tiny_patch16_224.no_such_weights")
+    assert not blueprint.weights_at_hand("of_nobody")
 
 
 def test_a_backbone_that_is_not_here_is_told_and_its_units_are_known(tmp_path, monkeypatch):

@@ -56,6 +56,10 @@ def test_what_the_form_suggests_can_start(kind):
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"backbone_args": {**TINY, "patch_size": 7}}, "no multiple of patch_size"),
         ({"backbone_args": {**TINY, "embed_dim": 50, "num_heads": 4}}, "50 can't be divided among 4 attention heads"),
+        ({"backbone_args": {**TINY, "checkpoint_path": "/etc/x"}}, "can't be made with checkpoint_path"),
+        ({"backbone_args": {**TINY, "depth": 10**9}}, "depth is 1,000,000,000; a model has at most 128"),
+        ({"backbone_args": {**TINY, "img_size": [64]}}, "timm can't make vit_tiny_patch16_224 with"),
+        ({"backbone_args": {**TINY, "norm_layer": "none"}}, "timm can't make vit_tiny_patch16_224 with"),
         ({"backbone": "vit_of_nobody"}, "'vit_of_nobody' is no model that timm knows"),
         ({"backbone": "resnet18", "backbone_args": {}}, "VisionTransformer"),
         ({"backbone": "google/bert_uncased_L-4_H-256_A-4"}, "reads texts, and digits holds images"),
@@ -88,6 +92,7 @@ def test_a_report_that_is_not_installed(monkeypatch):
 def test_data_that_are_not_here_name_the_two_ways():
     said = faults(values(task="movies"), "cpu", [])
     assert "REKD_DATA" in said[0] and "movies/train.parquet" in said[0] and "Hugging Face Hub" in said[0]
+    assert said[0].endswith("REKD_DATA is not set.")
 
 
 def test_a_text_run_can_not_have_an_image_backbone_or_patches():
@@ -125,6 +130,12 @@ def test_a_teacher_of_another_grid_is_refused(tmp_path):
 def test_a_teacher_that_is_gone(tmp_path):
     said = faults(values("rekd", teacher="runs/gone/checkpoint"), "cpu", found(tmp_path))
     assert "is not here (any more)" in only(said)
+
+
+def test_where_nothing_is_found_a_teacher_is_gone_and_where_nobody_looked_it_is_not_judged():
+    taught = values("rekd", teacher="digits-teacher")
+    assert "The teacher digits-teacher is not here" in only(faults(taught, "cpu", []))
+    assert faults(taught, "cpu", None) == []
 
 
 def test_a_run_to_come_is_a_teacher_by_its_configuration():

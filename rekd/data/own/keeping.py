@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import shutil
+import tempfile
 import time
 import unicodedata
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,7 @@ from rekd.data.own.splits import SPLITS
 from rekd.data.own.text import read_csv
 from rekd.data.spec import TaskSpec
 from rekd.errors import reason
-from rekd.files import replaced_folder, write_json
+from rekd.files import write_json
 from rekd.pictures import SIDE, open_image
 from rekd.units import ImageReader
 
@@ -70,9 +73,13 @@ def slug_of(name: str) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:LONGEST_NAME].strip("-")
     if not slug or _RESERVED.fullmatch(slug):
         raise OwnDataError(f"“{name[:60]}” can't be a folder's name; give one with letters a to z or digits.")
+    _check_free(slug)
+    return slug
+
+
+def _check_free(slug: str) -> None:
     if (home() / slug).exists():
         raise OwnDataError(f"The name “{slug}” is taken; give another, or remove the data set {PREFIX}{slug} first.")
-    return slug
 
 
 def keep(
@@ -85,7 +92,8 @@ def keep(
             of SIZES. progress: called with (rows done, rows in all).
 
     Raises:
-        OwnDataError: the name is taken or empty, the images are too large together, or can't be read any more.
+        OwnDataError: the name is empty, taken or was taken meanwhile; the images are too large together, or can't be
+            read any more.
         ValueError: rate or image_size is out of range.
     """
     slug, rate = slug_of(name), rate or usual_rate(draft.modality)
@@ -107,7 +115,7 @@ def keep(
         "left_out": draft.bad_count,
     }
     try:
-        with replaced_folder(home() / slug) as folder:
+        with _new_folder(home() / slug) as folder:
             if draft.modality == "text":
                 _write_texts(draft, folder, progress)
             else:
@@ -117,6 +125,30 @@ def keep(
     except OSError as error:
         raise OwnDataError(f"{home() / slug} could not be written ({error.strerror or reason(error)}).") from error
     return spec
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder that becomes `folder` when the block ends without an error, and never replaces another."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temp = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        temp.chmod(0o755)
+        yield temp
+        _place(temp, folder)
+    except BaseException:
+        shutil.rmtree(temp, ignore_errors=True)
+        raise
+
+
+def _place(temp: Path, folder: Path) -> None:
+    """Give a data set its name, which somebody else may have taken while it was written."""
+    _check_free(folder.name)
+    try:
+        os.rename(temp, folder)
+    except OSError:
+        _check_free(folder.name)  # taken between the two lines above: no system renames over a folder that holds files
+        raise
 
 
 def _write_texts(draft: Draft, folder: Path, progress: Progress | None) -> None:
