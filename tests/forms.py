@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
+
 import pytest
 from helpers import tiny_checkpoints
 from streamlit.testing.v1 import AppTest
 
+from rekd.config import TrainConfig
 from rekd.training.estimate import Estimate
+from rekd.training.suggested import suggested
 from rekd.ui import cache, form_cost
 
 TINY = {"img_size": 64, "patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2}
@@ -56,6 +62,17 @@ def started(monkeypatch):
     plans = []
     monkeypatch.setattr("rekd.ui.form_check.launch", plans.extend)
     return plans
+
+
+def run_of(task: str = "digits", **more) -> Path:
+    """The folder of a run that was stopped, "mine"; more: fields of its configuration."""
+    folder = Path(os.environ["REKD_RUNS"]) / "mine"
+    folder.mkdir(parents=True)
+    own = {**suggested(task, "re"), "seed": 7} | ({"backbone_args": TINY} if task == "digits" else {})
+    config = TrainConfig(**{**own, **more})
+    (folder / "config.json").write_text(json.dumps({"training": config.to_dict()}), encoding="utf-8")
+    (folder / "status.json").write_text(json.dumps({"state": "stopped", "step": 3, "steps": 9}), encoding="utf-8")
+    return folder
 
 
 def page():

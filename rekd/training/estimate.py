@@ -20,11 +20,10 @@ from typing import Any
 
 import psutil
 
-from rekd.training.child import start_module
+from rekd.training.child import stand_back, start_module
 
 PATIENCE = 240.0
 """Seconds after which a process that has said nothing is given up."""
-NICENESS = 10
 
 
 @dataclass(frozen=True)
@@ -89,9 +88,9 @@ class Measuring:
 
 
 def _child() -> subprocess.Popen:
-    """The process, in a group of its own and behind all others."""
+    """The process, in a group of its own. It downloads nothing: whoever looks at a choice has not asked for that."""
     quiet = {"stderr": subprocess.DEVNULL, "text": True, "encoding": "utf-8"}
-    settings = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive")}
+    settings = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive"), "HF_HUB_OFFLINE": "1"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     return start_module(["rekd.training.estimate"], settings, **pipes, **quiet)
 
@@ -99,8 +98,7 @@ def _child() -> subprocess.Popen:
 def main() -> None:
     """Read what to time, and print a line for each; whatever else the machine does comes first."""
     asked = json.load(sys.stdin)
-    with suppress(psutil.Error, OSError):
-        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICENESS)
+    stand_back()
     from rekd.training.timing import measure
 
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()

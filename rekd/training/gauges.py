@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,14 @@ class Clock:
         work()
         self.wait()
         return time.perf_counter() - begun
+
+
+def forget(device: str) -> None:
+    """Give back what an earlier measurement of this process holds, so that the next one shows its own memory alone."""
+    gc.collect()
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
 
 
 def free_memory(device: str) -> float:

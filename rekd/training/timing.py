@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import statistics
 import tempfile
@@ -16,7 +15,7 @@ from typing import Any
 import psutil
 
 from rekd.training.estimate import Estimate
-from rekd.training.gauges import Clock, free_memory, peak_memory
+from rekd.training.gauges import Clock, forget, free_memory, peak_memory
 
 TRAIN_ROWS, DEV_ROWS = 2048, 256
 """Examples that are read; batches are as large as they will be."""
@@ -43,7 +42,7 @@ def measure(
 
     try:
         if first:
-            from rekd.training.worker import choose_device
+            from rekd.training.turns import choose_device
 
             choose_device(device)
         return _measure(dict(training), device, teacher_config)
@@ -60,13 +59,14 @@ def _measure(training: dict[str, Any], device: str, teacher_config: Mapping[str,
     if str(training.get("start", "")).startswith("@"):
         training["start"] = ""  # other weights, the same work
     config = resolve(TrainConfig.from_dict({**training, "watched": ()}))
-    imports, free, clock = _imported(), free_memory(device), Clock(device)
+    imports = _imported()
+    forget(device)
+    free, clock = free_memory(device), Clock(device)
     with tempfile.TemporaryDirectory() as folder, peak_memory(device) as peak:
         parts = _prepare(config, Path(folder), device, teacher_config, clock)
         step, save = _steps(parts, clock), clock.of(parts.trainer._save)
         evaluation, more, frame = _evaluation(parts, clock, step)
         sizes, extra = _sizes(parts), _not_read(parts, device)
-    gc.collect()
     rows = parts.rows
     unread = sum(rows.values()) - len(parts.setup.feed.data) - len(parts.setup.dev)
     start = imports + parts.started + parts.reading * max(0, unread)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rekd.config import TrainConfig
@@ -16,6 +17,8 @@ from rekd.training.setup import remarks, resolve
 FEW_STEPS = 200
 """Steps below which no run of ours learnt to select."""
 FEW_SEEDS = 3
+WEIGHTS = tuple(f"{name}{more}" for name in ("model.safetensors", "pytorch_model.bin") for more in ("", ".index.json"))
+"""Files of an encoder's repository, in the order in which transformers looks for its weights; or of their parts."""
 
 
 def unusual(values: Mapping[str, Any], device: str = "cpu", found: Sequence[Source] = (), seeds: int = 0) -> list[str]:
@@ -59,13 +62,17 @@ def _of_rate(config: TrainConfig) -> list[str]:
         )
     elif not usual / 3 <= config.rate <= 3 * usual:
         said.append(f"The rate is {config.rate:g}; the task's own is {usual:g}, and published numbers are at that.")
-    if (
-        config.rate_form == "example"
-        and config.kind in ("re", "rekd")
-        and config.rate * blueprint.units_of(config) < 1.5
-    ):
+    if config.rate_form == "example" and config.kind in ("re", "rekd") and 0 < config.rate * _units(config) < 1.5:
         said.append("The rate leaves about one unit an input.")
     return said
+
+
+def _units(config: TrainConfig) -> int:
+    """N; 0 where the model can't be built, which `faults` tells."""
+    try:
+        return blueprint.units_of(config)
+    except (ValueError, TypeError, RuntimeError):
+        return 0
 
 
 def _of_masks(config: TrainConfig) -> list[str]:
@@ -122,7 +129,7 @@ def _of_teacher(config: TrainConfig, teacher: Source) -> list[str]:
 def _size(config: TrainConfig) -> int:
     try:
         return blueprint.parameters(config).total
-    except (ValueError, NotHere):
+    except (ValueError, TypeError, NotHere):
         return 0
 
 
@@ -146,24 +153,40 @@ def _of_start(config: TrainConfig) -> list[str]:
             "A text RE that begins from CLS weights has coded the label in its mask in four of six runs of ours; begin "
             "from the pretrained weights instead, or watch the alarms."
         )
-    if weights := _to_fetch(config, text):
+    if weights := to_fetch(config):
         said.append(f"{weights} is not on this machine: the run asks the Hugging Face Hub for it when it starts.")
     return said
 
 
-def _to_fetch(config: TrainConfig, text: bool) -> str:
-    """What the run will download, "" for nothing."""
-    if text:
-        try:
-            blueprint.model_config(config)
-        except NotHere:
-            return config.backbone
-        except ValueError:
-            pass
-        return ""
+def to_fetch(config: TrainConfig) -> str:
+    """The weights that a run will download when it starts, by their name; "" for none, and where it can't start.
+
+    Raises:
+        ValueError: no such task, or one without a training split.
+    """
+    config = resolve(config)
+    if TASKS[config.task].modality == "text":
+        return config.backbone if _encoder_to_fetch(config) else ""
     if not config.backbone_args.get("pretrained"):
         return ""
     return "" if blueprint.weights_at_hand(config.backbone) else f"The pretrained {config.backbone}"
+
+
+def _encoder_to_fetch(config: TrainConfig) -> bool:
+    try:
+        blueprint.model_config(config)
+    except NotHere:
+        return True
+    except (ValueError, TypeError):
+        return False
+    return not Path(config.backbone).is_dir() and not _kept(config.backbone)
+
+
+def _kept(encoder: str) -> bool:
+    """Whether an encoder's weights lie in the Hub's cache: its description may have come without them."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return any(isinstance(try_to_load_from_cache(encoder, name), str) for name in WEIGHTS)
 
 
 def usual_rates(config: TrainConfig) -> tuple[float, float]:
@@ -171,8 +194,9 @@ def usual_rates(config: TrainConfig) -> tuple[float, float]:
     config = resolve(config)
     if TASKS[config.task].modality == "image":
         return (1e-5, 3e-4) if config.backbone_args.get("pretrained") else (5e-4, 5e-3)
-    layers = len(config.backbone_args.get("layers", ())) or 6
-    return (1e-5, 1e-4) if layers > 3 else (2e-5, 5e-4)
+    layers = config.backbone_args.get("layers", ())
+    depth = len(layers) if isinstance(layers, (list, tuple)) and layers else 6
+    return (1e-5, 1e-4) if depth > 3 else (2e-5, 5e-4)
 
 
 def _of_schedule(config: TrainConfig, device: str) -> list[str]:

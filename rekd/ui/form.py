@@ -57,9 +57,10 @@ def start_from(name: str) -> None:
 def _lineup(choice: form_state.Choice, root: Path) -> None:
     from rekd.data import TASKS
     from rekd.training.lineups import LINEUPS, SLOTS, TITLES, plans
-    from rekd.ui import form_check, form_fields
+    from rekd.ui import form_base, form_check, form_fields
 
     line = LINEUPS[choice.line]
+    st.session_state["form_base"] = form_base.first_of_line(choice.line)
     task = choice.values.get("task", line.task)
     task = task if task in line.tasks else line.task
     members = choice.members or SLOTS

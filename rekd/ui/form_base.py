@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,25 @@ from rekd.training.choices import Source
 from rekd.training.lineups import LINEUPS, TITLES, config_of
 from rekd.training.runs import find
 from rekd.training.suggested import FIRST_KIND, FIRST_TASK, suggested
+from rekd.ui import runs
 from rekd.ui.form_state import Choice
 
 
 @dataclass(frozen=True)
 class Base:
-    """Values of all fields before anything was changed, and where they come from."""
+    """Values of all fields before anything was changed, and where they come from.
+
+    first: data, kind and preset as they are where none was chosen. Where the form starts follows those chosen, so that
+    `values` has them already; they are a choice nevertheless, and without it the form would start elsewhere.
+    """
 
     values: Mapping[str, Any]
     title: str
     fault: str = ""
+    first: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+_OWN = {"task": FIRST_TASK, "kind": FIRST_KIND, "preset": "default"}
 
 
 def base_of(choice: Choice, root: Path, found: list[Source]) -> Base:
@@ -40,7 +49,7 @@ def base_of(choice: Choice, root: Path, found: list[Source]) -> Base:
     elif choice.line:
         config = config_of(choice.line, choice.slot, task=_task(choice))
         title = f"{TITLES[choice.slot]} of “{LINEUPS[choice.line].title}”"
-        return Base(_linked(config.to_dict(), choice.values, found), title)
+        return Base(_linked(config.to_dict(), choice.values, found), title, first=first_of_line(choice.line))
     task = choice.values.get("task", FIRST_TASK)
     kind, preset = choice.values.get("kind", FIRST_KIND), choice.values.get("preset", "default")
     task = task if task in TASKS and "train" in TASKS[task].splits else FIRST_TASK
@@ -48,7 +57,12 @@ def base_of(choice: Choice, root: Path, found: list[Source]) -> Base:
         values = suggested(task, kind, preset)
     except (KeyError, ValueError):
         values = suggested(task, FIRST_KIND)
-    return Base(_linked(values, choice.values, found), "Your own settings", fault)
+    return Base(_linked(values, choice.values, found), "Your own settings", fault, _OWN)
+
+
+def first_of_line(line: str) -> dict[str, Any]:
+    """`Base.first` of a line-up: it is there for some data sets, and one of them is its own."""
+    return {"task": LINEUPS[line].task}
 
 
 def _task(choice: Choice) -> str:
@@ -126,14 +140,14 @@ def _said(value: Any) -> str:
 
 def found_sources(root: Path, values: Mapping[str, Any] | None = None) -> list[Source]:
     """All models that could teach or be begun from, those typed as a folder too."""
-    found = choices.sources(root, ("cls", "re", "rekd"))
+    found = choices.sources(root, ("cls", "re", "rekd"), runs.everything(root)[0])
     known = {each.value for each in found}
     for name in ("teacher", "start"):
         typed = (values or {}).get(name, "")
         if typed and typed not in known:
             try:
                 info = read_info(Path(typed).expanduser())
-            except (CheckpointError, OSError):
+            except (CheckpointError, OSError, RuntimeError):  # the last of a home folder that can't be found
                 continue
             found.append(Source(typed, info.name, info.config))
     return found

@@ -17,7 +17,7 @@ from rekd.training.lineups import TITLES, config_of
 from rekd.training.rows import at_hand, row_count
 from rekd.training.unusual import unusual
 from rekd.training.worker import Plan, launch
-from rekd.ui import form_state
+from rekd.ui import form_state, runs
 from rekd.ui.components import plain
 
 TWICE = 10.0
@@ -87,7 +87,7 @@ def check(
             _start(plans)
         beside()
     if entries and not (faults and not plans):
-        _what(entries, device, root, bool(faults))
+        _what(entries, device, root, bool(faults), found or ())
 
 
 def _download(task: str) -> None:
@@ -130,12 +130,12 @@ def _leave(run: str) -> None:
     st.rerun()
 
 
-def _what(entries: Sequence[Entry], device: str, root: Path, impossible: bool) -> None:
+def _what(entries: Sequence[Entry], device: str, root: Path, impossible: bool, found: Sequence[choices.Source]) -> None:
     from rekd.ui import form_cost
 
     st.markdown("##### Before it starts")
     form_cost.costs(entries, device, root, table, impossible)
-    if odd := _odd(entries, device):
+    if odd := _odd(entries, device, found):
         with st.container(key="f_unusual"):
             st.markdown("##### What is unusual about it")
             for sentence, whose in odd.items():
@@ -143,10 +143,9 @@ def _what(entries: Sequence[Entry], device: str, root: Path, impossible: bool) -
                 st.markdown(f"- {plain(sentence)}{names}")
 
 
-def _odd(entries: Sequence[Entry], device: str) -> dict[str, list[str]]:
+def _odd(entries: Sequence[Entry], device: str, found: Sequence[choices.Source]) -> dict[str, list[str]]:
     """Each remark with the runs that it is about."""
     out: dict[str, list[str]] = {}
-    found = st.session_state.get("form_found", ())
     for entry in entries:
         compared = 0 if entry.title == TITLES["teacher"] else len(entry.seeds)
         for sentence in unusual(entry.values, device, found, compared):
@@ -161,7 +160,7 @@ def table(entries: Sequence[Entry], costs: Mapping[int, Any], waits: bool) -> st
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     caption = "Parameters of both towers, length, time and memory of each run"
     return (
-        f'<div class="rk-scroll" tabindex="0" role="group"><table class="rk-table rk-plan" aria-label="{caption}">'
+        f'<div class="rk-scroll" tabindex="0" role="group" aria-label="{caption}"><table class="rk-table rk-plan">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -179,7 +178,7 @@ def _sizes(entry: Entry) -> tuple[str, str]:
     config = choices.built(entry.values)
     try:
         sizes = blueprint.parameters(config) if not isinstance(config, str) else None
-    except (ValueError, OSError, RuntimeError):
+    except (ValueError, OSError, RuntimeError, TypeError):
         sizes = None
     if sizes is None:
         return "–", "–"
@@ -203,16 +202,7 @@ def _length(entry: Entry) -> str:
 def _cost(cost: Any, waits: bool) -> tuple[str, str]:
     if cost is None or cost.fault:
         return ("…", "…") if waits and cost is None else ("–", "–")
-    return minutes(cost.minutes), _bytes(cost.memory)
-
-
-def minutes(value: float) -> str:
-    """A time as a person says it."""
-    if value < 1:
-        return f"{max(1, round(value * 60)):d} s"
-    if value < 90:
-        return f"{value:.1f} min" if value < 10 else f"{value:.0f} min"
-    return f"{value / 60:.1f} h" if value < 48 * 60 else f"{value / 1440:.1f} days"
+    return runs.duration(60 * cost.minutes), _bytes(cost.memory)
 
 
 def _bytes(count: float) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from rekd.config import KINDS, PRESETS
+from rekd.config import KINDS, PRESETS, TrainConfig
 from rekd.data import TASKS
+from rekd.training.lineups import LINEUPS
 from rekd.training.rows import row_count
 from rekd.training.suggested import OF_DATA, suggested
 from rekd.ui import form_own, form_state
@@ -65,24 +66,35 @@ def _counts(task: str) -> str:
 def take_task(task: str) -> None:
     """Other data begin with what fits them; the rest stays as it was set."""
     own = form_state.shown()
-    if not own.line and not own.source:
-        kept = {name: value for name, value in own.values.items() if name not in OF_DATA}
-        form_state.change(values={**kept, "task": task})
-        return
-    values = {**st.session_state.get("form_base", {}), **own.values}
-    fitting = suggested(task, values["kind"], values["preset"])
-    put(task=task, **{name: fitting[name] for name in OF_DATA})
+    if own.source or (own.line and task not in LINEUPS[own.line].tasks):
+        values = _now()
+        fitting = suggested(task, values["kind"], values["preset"])
+        put(task=task, **{name: fitting[name] for name in OF_DATA})
+    else:  # the form starts anew from such data
+        form_state.change(values={name: value for name, value in own.values.items() if name not in OF_DATA})
+        put(task=task)
+
+
+def _now() -> dict[str, Any]:
+    """All fields as they stand, for callbacks."""
+    return {**st.session_state.get("form_base", {}), **form_state.shown().values}
 
 
 def _take_preset(preset: str) -> None:
     """Another objective sets its own fields anew."""
-    own = form_state.shown()
+    own, values = form_state.shown(), _now()
     ruled = {name for each in PRESETS.values() for name in each}
     kept = {name: value for name, value in own.values.items() if name not in ruled}
     form_state.change(values=kept)
     if own.line or own.source:
-        base = st.session_state.get("form_base", {})
-        plainly = suggested(base["task"], base["kind"])
+        plainly = _plainly(values["task"], values["kind"])
         put(preset=preset, **({name: plainly[name] for name in ruled} | PRESETS[preset]))
     else:
         put(preset=preset)
+
+
+def _plainly(task: str, kind: str) -> Values:
+    """All fields without a preset; where the data are not here any more, as for data that nothing is known of."""
+    if task in TASKS and "train" in TASKS[task].splits:
+        return suggested(task, kind)
+    return TrainConfig(task, "re").to_dict()

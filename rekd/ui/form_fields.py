@@ -10,10 +10,8 @@ import streamlit as st
 
 from rekd.training.options import HELP
 from rekd.training.report import devices
-from rekd.training.runs import all_runs
-from rekd.training.status import ACTIVE
 from rekd.training.turns import canonical
-from rekd.ui import form_state
+from rekd.ui import form_state, runs
 from rekd.ui.components import plain
 from rekd.ui.form_state import change, shown
 
@@ -111,16 +109,14 @@ def choose_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
     """The seeds as they stand; what can't be read is said below and changes nothing."""
 
     def take(text: str) -> None:
-        form_state.touch()
         try:
             change(seeds=form_state.read_seeds(text))
-            st.session_state["f_seeds_fault"] = ""
         except ValueError as fault:
-            st.session_state["f_seeds_fault"] = f"“{text[:30]}”: {fault}"
+            form_state.complain("seeds", f"“{text[:30]}”: {fault}")
 
     about = "Of weights, order and masks. Each seed is a run of its own: 2026-2028 queues three."
     st.text_input("Seeds", help=about, **bound("f_seeds", form_state.seeds_text(seeds), take))
-    if fault := st.session_state.pop("f_seeds_fault", ""):
+    if fault := form_state.complaint("seeds"):
         st.caption(f":orange[:material/error:] {plain(fault)}")
     return tuple(seeds)
 
@@ -142,9 +138,9 @@ def choose_device(chosen: str, root: Path) -> str:
 def queues(root: Path) -> dict[str, int]:
     """Device -> runs that are at work or wait there."""
     out: dict[str, int] = {}
-    for run in all_runs(root)[0]:
-        if run.status.state in ACTIVE:
-            out[canonical(run.status.device or "cpu")] = out.get(canonical(run.status.device or "cpu"), 0) + 1
+    for run in filter(runs.active, runs.everything(root)[0]):
+        device = canonical(run.status.device or "cpu")
+        out[device] = out.get(device, 0) + 1
     return out
 
 

@@ -77,7 +77,7 @@ def _image(values: Values) -> None:
     with columns[1]:
         if size != ANOTHER_IMAGE:
             about = "Sides of a patch in pixels; patches are the units that are selected."
-            value = int(args.get("patch_size", max(1, side // 8)))
+            value = _side(args.get("patch_size"), max(1, side // 8))
             st.number_input(
                 "Patch, pixels a side",
                 1,
@@ -108,7 +108,7 @@ def _timm(name: str, args: dict[str, Any]) -> None:
         about = "Pixels a side that pictures are scaled to; 224 is what most pretrained weights know."
         widget = bound(
             "f_img",
-            int(args.get("img_size", 224)),
+            min(max(8, _side(args.get("img_size"), 224)), 1024),
             lambda new: put(backbone=name, backbone_args={**args, "img_size": int(new)}),
         )
         st.number_input("Picture, pixels a side", 8, 1024, step=8, help=about, **widget)
@@ -122,10 +122,17 @@ def _timm(name: str, args: dict[str, Any]) -> None:
         st.toggle("Pretrained weights", help=about, **widget)
 
 
+def _side(size: Any, usual: int) -> int:
+    """Pixels from what timm takes as a length or as a pair of them, of which the first is shown; else the usual."""
+    first = size[0] if isinstance(size, (list, tuple)) and size else size
+    return first if isinstance(first, int) and first > 0 else usual
+
+
 def _text(values: Values) -> None:
     spec = TASKS[values["task"]]
     name, args = _spread(values)
-    layers = tuple(args.get("layers", ()))
+    layers = args.get("layers", ())
+    layers = tuple(layers) if isinstance(layers, (list, tuple)) else None  # `faults` has said what is wrong with it
     own = name == spec.backbone
     size = next((title for title, each in LAYERS.items() if own and each == layers), ANOTHER_TEXT)
 
@@ -161,7 +168,7 @@ def _parameters(values: Values) -> None:
     try:
         sizes, units = blueprint.parameters(config), blueprint.units_of(config)
         grid = blueprint.student(config).reader
-    except (ValueError, OSError, RuntimeError):
+    except (ValueError, OSError, RuntimeError, TypeError):
         return
     towers = f"generator {millions(sizes.generator)}, predictor" if sizes.generator else "predictor"
     said = f"Parameters: {towers} {millions(sizes.predictor)}"

@@ -13,7 +13,7 @@ from rekd.training import choices
 from rekd.training.rows import row_count
 from rekd.training.setup import resolve
 from rekd.training.unusual import usual_rates
-from rekd.ui.form_fields import bound, number, pick, put, switch
+from rekd.ui.form_fields import bound, help_of, number, pick, put, switch
 
 Values = Mapping[str, Any]
 MASKS = {
@@ -32,6 +32,8 @@ FORMS = {
     "example": "example: each input's rate",
     "count": "count: counts",
 }
+
+LARGEST_BATCH, MOST_EPOCHS = 65536, 1e5
 
 
 def objective(values: Values) -> None:
@@ -116,14 +118,13 @@ def _length(values: Values, size: int | None) -> None:
         number("Steps", "steps", values, 1, 10**7, 100)
         return
     epochs = round(values["steps"] * values["batch_size"] / size, 3)
+    inside = min(max(0.001, epochs), MOST_EPOCHS)  # what an address asks for may lie outside; `faults` has said so
 
     def take(new: float) -> None:
-        put(steps=max(1, round(new * size / values["batch_size"])))
+        put(steps=max(1, round(new * size / max(1, values["batch_size"]))))
 
     about = f"Passes over the {size:,} examples of train. Optimiser steps follow from it and the batch."
-    st.number_input(
-        "Epochs", 0.001, 1e5, step=1.0, format="%g", help=about, **bound("f_epochs", max(0.001, epochs), take)
-    )
+    st.number_input("Epochs", 0.001, MOST_EPOCHS, step=1.0, format="%g", help=about, **bound("f_epochs", inside, take))
     st.caption(f"= {values['steps']:,} steps of {values['batch_size']}")
 
 
@@ -134,10 +135,9 @@ def _batch(values: Values, size: int | None) -> None:
         steps = max(1, round(values["steps"] * values["batch_size"] / new)) if size else values["steps"]
         put(batch_size=int(new), steps=steps)
 
-    from rekd.ui.form_fields import help_of
-
-    widget = bound("f_batch", int(values["batch_size"]), take)
-    st.number_input("Batch", 1, 65536, step=8, help=help_of("batch_size"), **widget)
+    inside = min(max(1, values["batch_size"]), LARGEST_BATCH)
+    widget = bound("f_batch", inside, take)
+    st.number_input("Batch", 1, LARGEST_BATCH, step=8, help=help_of("batch_size"), **widget)
 
 
 def _more(values: Values, modality: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,19 @@ MEGABYTES = 1024
 MOST_CLASSES, MOST_BAD, LETTERS = 12, 200, 160
 
 
+@dataclass(frozen=True)
+class Given:
+    """A source of data as a person named it.
+
+    mark: tells it from others, in the keys of widgets too. state: differs once its content does. name: of an upload.
+    """
+
+    mark: str
+    state: tuple
+    source: Path | bytes | str
+    name: str = ""
+
+
 def own() -> None:
     """Draw the way from a file, folder or Hub id to a data set that is kept."""
     from rekd.data.own import OwnDataError
@@ -33,15 +48,19 @@ def own() -> None:
         on_change=form_state.touch,
     )
     way = st.session_state.get(_key("own_way")) or "csv"
+    ask, read = {"csv": (_ask_csv, _csv), "images": (_ask_images, _images), "hub": (_ask_hub, _hub)}[way]
+    if (given := ask()) is None:
+        return
+    if not given.name:
+        about = "Reads it once more, such as after a change, or when the Hub did not answer."
+        st.button("Read again", icon=":material/refresh:", help=about, key="own_again", on_click=_forget)
     try:
-        read = {"csv": _csv, "images": _images, "hub": _hub}[way]()
-        draft = None if read is None else _read(*read)
+        draft = read(given)
     except OwnDataError as fault:
         st.error(plain(str(fault)), icon=":material/error:")
         return
-    if draft is not None:
-        _preview(draft)
-        _keep(draft)
+    _preview(draft)
+    _keep(draft, given.mark)
 
 
 def _key(name: str) -> str:
@@ -49,13 +68,32 @@ def _key(name: str) -> str:
     return f"{name}_{st.session_state.get('own_round', 0)}"
 
 
-def _read(key: tuple, read: Callable[[], Draft]) -> Draft:
-    """The draft of a source; read once while nothing of it changes."""
-    held = st.session_state.get("own_draft")
+def _held(slot: str, key: tuple, read: Callable[[], Any]) -> Any:
+    """What was read, once while nothing of the source changes, whether it can be used or not.
+
+    Raises:
+        OwnDataError: as `read` did.
+    """
+    from rekd.data.own import OwnDataError
+
+    held = st.session_state.get(slot)
     if held is None or held[0] != key:
-        with st.spinner("Reading …"):
-            held = st.session_state["own_draft"] = (key, read())
+        try:
+            with st.spinner("Reading …"):
+                held = (key, read(), "")
+        except OwnDataError as fault:
+            held = (key, None, str(fault))
+        st.session_state[slot] = held
+    if held[2]:
+        raise OwnDataError(held[2])
     return held[1]
+
+
+def _forget() -> None:
+    """The callback of what makes the source be read again."""
+    for slot in ("own_columns", "own_draft"):
+        st.session_state.pop(slot, None)
+    form_state.touch()
 
 
 def _upload(label: str, kinds: list[str]) -> Any:
@@ -68,43 +106,60 @@ def _typed(label: str, key: str, placeholder: str) -> str:
     return st.text_input(label, key=_key(key), placeholder=placeholder, on_change=form_state.touch).strip()
 
 
-def _csv():
+def _given(file: Any, path: str) -> Given | None:
+    """An upload, which is never written to, before a path."""
+    if file is not None:
+        return Given(file.file_id, (), file.getvalue(), file.name)
+    where = Path(os.path.expanduser(path))
+    return Given(path, _state(where), where) if path else None
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """Times and sizes that change when a file is written, or a folder or one right below it gains or loses a file."""
+    try:
+        folders = [each for each in os.scandir(path) if each.is_dir()] if path.is_dir() else []
+        looks = [path.stat(), *(each.stat() for each in sorted(folders, key=lambda each: each.name))]
+    except OSError:
+        return ()
+    return tuple(number for look in looks for number in (look.st_mtime_ns, look.st_size))
+
+
+def _ask_csv() -> Given | None:
+    file = _upload("A CSV file with a text column and a label column", ["csv", "tsv", "txt"])
+    return _given(file, _typed("or a file on this computer", "own_csv_path", "~/data/reviews.csv"))
+
+
+def _csv(given: Given) -> Draft:
     from rekd.data.own import columns, guess_columns, read_csv
 
-    file = _upload("A CSV file with a text column and a label column", ["csv", "tsv", "txt"])
-    path = _typed("or a file on this computer", "own_csv_path", "~/data/reviews.csv")
-    if file is None and not path:
-        return None
-    source = Path(path).expanduser() if file is None else file.getvalue()
-    mark = ("csv", path or f"{file.file_id}") if file is None else ("csv", file.file_id)
-    names = list(columns(source))
+    key = ("csv", given.mark, given.state)
+    names = _held("own_columns", key, lambda: list(columns(given.source)))
     text, label = guess_columns(names)
     left, right = st.columns(2)
     with left:
-        text = st.selectbox(
-            "Text column", names, names.index(text), key=f"own_text_{mark[1]}", on_change=form_state.touch
-        )
+        text = _column("Text column", names, text, f"own_text_{given.mark}")
     with right:
-        label = st.selectbox(
-            "Label column", names, names.index(label), key=f"own_label_{mark[1]}", on_change=form_state.touch
-        )
-    return (*mark, text, label), lambda: read_csv(source, text, label)
+        label = _column("Label column", names, label, f"own_label_{given.mark}")
+    return _held("own_draft", (*key, text, label), lambda: read_csv(given.source, text, label, name=given.name))
 
 
-def _images():
+def _column(title: str, names: list[str], guessed: str, key: str) -> str:
+    return st.selectbox(title, names, names.index(guessed), key=key, on_change=form_state.touch)
+
+
+def _ask_images() -> Given | None:
+    file = _upload("A zip of folders, each named by its class", ["zip"])
+    return _given(file, _typed("or a folder on this computer", "own_images_path", "~/pictures"))
+
+
+def _images(given: Given) -> Draft:
     from rekd.data.own import read_images
 
-    file = _upload("A zip of folders, each named by its class", ["zip"])
-    path = _typed("or a folder on this computer", "own_images_path", "~/pictures")
-    if file is None and not path:
-        return None
-    source = Path(path).expanduser() if file is None else file.getvalue()
-    return ("images", path if file is None else file.file_id), lambda: read_images(source)
+    key = ("images", given.mark, given.state)
+    return _held("own_draft", key, lambda: read_images(given.source, name=given.name))
 
 
-def _hub():
-    from rekd.data.own import read_hub
-
+def _ask_hub() -> Given | None:
     name = _typed("Id of a data set on the Hub", "own_hub", "name/data-set")
     left, right = st.columns(2)
     with left:
@@ -113,7 +168,13 @@ def _hub():
         label = _typed("Column of labels (empty: guessed)", "own_hub_label", "label")
     if not name or not st.toggle("Download it", key=_key("own_hub_go"), on_change=form_state.touch):
         return None
-    return ("hub", name, content, label), lambda: read_hub(name, content, label)
+    return Given(name, (content, label), name)
+
+
+def _hub(given: Given) -> Draft:
+    from rekd.data.own import read_hub
+
+    return _held("own_draft", ("hub", given.mark, given.state), lambda: read_hub(given.mark, *given.state))
 
 
 def _preview(draft: Draft) -> None:
@@ -162,21 +223,24 @@ def _samples(draft: Draft) -> None:
         st.markdown(f"**{plain(each.label)}**: {plain(text[:LETTERS])}{' …' if len(text) > LETTERS else ''}")
 
 
-def _keep(draft: Draft) -> None:
+def _keep(draft: Draft, mark: str) -> None:
+    """Ask what the data set will be called, with which rate, and keep it; another source has a name of its own."""
     from rekd.data.own import SIZES, usual_rate
+
+    def key(name: str) -> str:
+        return _key(f"own_{name}_{mark}")
 
     columns = st.columns([2, 1, 1], vertical_alignment="bottom")
     with columns[0]:
-        name = st.text_input(
-            "Name of the data set", value=Path(draft.source).stem[:40], key=_key("own_name"), on_change=form_state.touch
-        )
+        called = Path(draft.source).stem[:40]
+        name = st.text_input("Name of the data set", called, key=key("name"), on_change=form_state.touch)
     with columns[1]:
         usual = usual_rate(draft.modality)
-        rate = st.number_input("Rate", 0.01, 1.0, usual, 0.01, key=_key("own_rate"), on_change=form_state.touch)
+        rate = st.number_input("Rate", 0.01, 1.0, usual, 0.01, key=key("rate"), on_change=form_state.touch)
     side = 0
     if draft.modality == "image":
         with columns[2]:
-            side = st.selectbox("Pixels a side", SIZES, 1, key=_key("own_side"), on_change=form_state.touch)
+            side = st.selectbox("Pixels a side", SIZES, 1, key=key("side"), on_change=form_state.touch)
     icon = ":material/save:"
     if st.button("Keep as data set", type="primary", icon=icon, key="own_keep", on_click=form_state.touch):
         _kept(draft, name, rate, side)
@@ -192,7 +256,7 @@ def _kept(draft: Draft, name: str, rate: float, side: int) -> None:
     except (OwnDataError, OSError) as fault:
         st.error(plain(str(fault)), icon=":material/error:")
         return
-    st.session_state.pop("own_draft", None)
+    _forget()
     st.session_state["own_done"] = spec.title
     take_task(spec.name)
     st.rerun()

@@ -10,11 +10,13 @@ from typing import Any
 
 import streamlit as st
 
-from rekd.config import TrainConfig
+from rekd.config import KINDS, PRESETS, TrainConfig
 
 OTHERS = ("run", "runs", "new")
 """Query parameters of the page around the form; they are left as they are."""
 FIELDS = {f.name: f for f in fields(TrainConfig) if f.name != "seed"}
+CHOICES = {"kind": KINDS, "preset": tuple(PRESETS)}
+"""Fields that decide where the form starts: with another value there is no form to say what is wrong with it."""
 MOST_SEEDS = 50
 HIGHEST = 2**31
 
@@ -105,10 +107,13 @@ def parse(params: Mapping[str, str], lines: Mapping[str, Sequence[str]]) -> tupl
 def _values(params: Mapping[str, str], notes: list[str]) -> dict[str, Any]:
     out = {}
     for name in FIELDS:
-        if name in params:
+        if name in params and name in CHOICES and params[name] not in CHOICES[name]:
+            known = ", ".join(CHOICES[name])
+            notes.append(f"The address has {name} {_quote(params[name])}; known are {known}; it is left out.")
+        elif name in params:
             try:
                 out[name] = read_value(name, params[name][:4000])
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):  # the last of JSON within JSON within JSON
                 notes.append(f"The address has {name} {_quote(params[name])}, which can't be read; it is left out.")
     return out
 
@@ -180,6 +185,7 @@ def current(lines: Mapping[str, Sequence[str]]) -> Choice:
     # As on the other pages (rekd.ui.state): a run that a widget started never reads the address.
     if "form" not in session or (not moved and seen != session.get("form_written", {})):
         session["form"], session["form_notes"] = parse(seen, lines)
+        session.pop("form_complaints", None)
     elif moved:
         session["form_notes"] = []
     return session["form"]
@@ -203,7 +209,7 @@ def settle(choice: Choice) -> None:
 
 def leave() -> None:
     """Forget the choice, and take it out of the address: the form was sent, or is not shown any more."""
-    for name in ("form", "form_written", "form_notes", "form_moved"):
+    for name in ("form", "form_written", "form_notes", "form_moved", "form_base", "form_complaints"):
         st.session_state.pop(name, None)
     params = st.query_params.to_dict()
     st.query_params.from_dict({name: value for name, value in params.items() if name in OTHERS})
@@ -215,9 +221,21 @@ def touch() -> None:
 
 
 def change(**values: Any) -> None:
-    """Change the choice from a callback; the run that follows shows it."""
+    """Change the choice from a callback; the run that follows shows it, and what was complained of is past."""
     st.session_state["form"] = replace(shown(), **values)
+    st.session_state.pop("form_complaints", None)
     touch()
+
+
+def complain(about: str, sentence: str) -> None:
+    """Say from a callback what was wrong with an input, which changes nothing; it stands until a change succeeds."""
+    st.session_state["form_complaints"] = st.session_state.get("form_complaints", {}) | {about: sentence}
+    touch()
+
+
+def complaint(about: str) -> str:
+    """What was wrong with the input of that name; "" for nothing."""
+    return st.session_state.get("form_complaints", {}).get(about, "")
 
 
 def notes() -> list[str]:

@@ -46,24 +46,23 @@ def _ways(rows: Sequence[int], own: bool, size: int) -> None:
         st.button("Draw others", icon=":material/casino:", key="f_draw", on_click=_draw, args=(size,))
         if own:
             st.button("The usual eight", icon=":material/undo:", key="f_usual", on_click=put, kwargs={"watched": ()})
-    if fault := st.session_state.pop("f_watched_fault", ""):
+    if fault := form_state.complaint("watched"):
         st.caption(f":orange[:material/error:] {plain(fault)}")
 
 
 def _take(text: str, size: int) -> None:
-    form_state.touch()
     try:
         rows = tuple(dict.fromkeys(int(part) for part in text.replace(";", ",").replace(" ", ",").split(",") if part))
     except ValueError:
-        st.session_state["f_watched_fault"] = f"“{text[:30]}” are no row numbers; write them such as 3, 14, 15."
+        form_state.complain("watched", f"“{text[:30]}” are no row numbers; write them such as 3, 14, 15.")
         return
     if beyond := [row for row in rows if not 0 <= row < size]:
         there = ", ".join(map(str, beyond[:5]))
-        st.session_state["f_watched_fault"] = f"dev has rows 0 to {size - 1:,}; it has no row {there}."
+        form_state.complain("watched", f"dev has rows 0 to {size - 1:,}; it has no row {there}.")
         return
-    if len(rows) > MOST_WATCHED:
-        st.session_state["f_watched_fault"] = f"At most {MOST_WATCHED} are watched; the first {MOST_WATCHED} are taken."
     put(watched=rows[:MOST_WATCHED])
+    if len(rows) > MOST_WATCHED:
+        form_state.complain("watched", f"At most {MOST_WATCHED} are watched; the first {MOST_WATCHED} are taken.")
 
 
 def _draw(size: int) -> None:

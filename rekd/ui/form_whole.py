@@ -13,7 +13,6 @@ from rekd.data import TASKS
 from rekd.training import choices
 from rekd.training.lineups import TITLES
 from rekd.training.runs import fresh
-from rekd.training.suggested import FIRST_KIND, FIRST_TASK
 from rekd.training.worker import Plan
 from rekd.ui import form_check, form_data, form_fields, form_model, form_objective, form_state, form_watched
 from rekd.ui.components import plain
@@ -32,9 +31,7 @@ def whole(choice: form_state.Choice, root: Path) -> None:
     found = found_sources(root, choice.values)
     base = base_of(choice, root, found)
     values = effective(base, choice)
-    # In one's own settings data, kind and preset say where all others start: they are no changes to it.
-    own = {} if choice.line or choice.source else {"task": FIRST_TASK, "kind": FIRST_KIND, "preset": "default"}
-    st.session_state["form_base"], st.session_state["form_found"] = {**base.values, **own}, found
+    st.session_state["form_base"] = {**base.values, **base.first}
     _head(choice, base, values)
     kind = values["kind"]
     with section("Data", "What is learnt, and what kind of model learns it."):
@@ -78,32 +75,29 @@ def section(title: str, about: str) -> Iterator[None]:
 def _head(choice: form_state.Choice, base: Base, values: Values) -> None:
     if base.fault:
         st.warning(plain(base.fault), icon=":material/link_off:")
+    kept = _kept(choice, base)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"#### {plain(base.title)}")
         if not choice.source:
             back = "Back to all four" if choice.line else "Back to the ready starts"
-            st.button(back, icon=":material/arrow_back:", key="f_back", on_click=_close)
+            st.button(back, icon=":material/arrow_back:", key="f_back", on_click=_close, args=(kept,))
     lines = changed(base, values)
     if choice.source or choice.slot:
         said = "; ".join(lines) if lines else "nothing yet"
         st.caption(f"Changed: {plain(said)}")
-    if set(choice.values) - set(_kept(choice)):
-        st.button("Undo all changes", icon=":material/undo:", key="f_undo", type="tertiary", on_click=_undo)
+    if lines:
+        widget = {"key": "f_undo", "type": "tertiary", "on_click": form_state.change, "kwargs": {"values": kept}}
+        st.button("Undo all changes", icon=":material/undo:", **widget)
 
 
-def _close() -> None:
-    form_state.change(line=form_state.shown().line or form_state.Choice.line, slot="", seeds=(), values={})
+def _close(kept: Values) -> None:
+    line = form_state.shown().line
+    form_state.change(line=line or form_state.Choice.line, slot="", seeds=(), values=kept if line else {})
 
 
-def _undo() -> None:
-    choice = form_state.shown()
-    form_state.change(values=_kept(choice))
-
-
-def _kept(choice: form_state.Choice) -> dict[str, Any]:
-    """What stays where changes are undone: data, kind and preset that were chosen in one's own settings."""
-    own = not choice.line and not choice.source
-    return {name: value for name, value in choice.values.items() if own and name in ("task", "kind", "preset")}
+def _kept(choice: form_state.Choice, base: Base) -> dict[str, Any]:
+    """What stays where changes are undone: what was chosen of that which decides where the form starts."""
+    return {name: value for name, value in choice.values.items() if name in base.first and value == base.values[name]}
 
 
 def _end(base: Base, values: Values, seeds: tuple[int, ...], device: str, root: Path, found) -> None:

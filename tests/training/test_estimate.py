@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from rekd.training import estimate
+from rekd.training import estimate, gauges
 from rekd.training.estimate import Estimate, Measuring
 from rekd.training.suggested import suggested
 from rekd.training.timing import measure
@@ -67,6 +67,22 @@ def test_what_goes_wrong_is_a_sentence(values, said):
     assert said in measure({**training(), **values}).fault
 
 
+def test_each_of_several_runs_is_measured_without_what_the_one_before_left(monkeypatch):
+    """A GPU's cache and its peak are those of the process, in which the members of a line-up are timed in turn."""
+    called = []
+    monkeypatch.setattr(gauges.gc, "collect", lambda: called.append("collect"))
+    for name in ("empty_cache", "reset_peak_memory_stats"):
+        monkeypatch.setattr(gauges.torch.cuda, name, lambda name=name: called.append(name))
+
+    def free():
+        called.append("free")
+        raise RuntimeError("that is enough")
+
+    monkeypatch.setattr(gauges.torch.cuda, "mem_get_info", free)
+    assert "that is enough" in measure(training(), "cuda", first=False).fault
+    assert called == ["collect", "empty_cache", "reset_peak_memory_stats", "free"]
+
+
 @pytest.fixture
 def child(monkeypatch):
     """A child that runs a script in place of the real one."""
@@ -79,6 +95,14 @@ def child(monkeypatch):
         monkeypatch.setattr(estimate, "_child", started)
 
     return stand_in
+
+
+def test_the_child_downloads_nothing(monkeypatch):
+    """A name typed into the form is a look at what it would cost, and no wish to fetch gigabytes."""
+    given = {}
+    monkeypatch.setattr(estimate, "start_module", lambda arguments, settings, **streams: given.update(settings))
+    estimate._child()
+    assert given["HF_HUB_OFFLINE"] == "1"
 
 
 def waited(measuring: Measuring) -> list[Estimate]:

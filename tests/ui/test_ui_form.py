@@ -44,6 +44,14 @@ def test_seeds_that_can_not_be_read_change_nothing():
     assert address(at)["seeds"] == "5, 6" and named(at, "f_seeds").value == "5, 6"
 
 
+def test_what_was_wrong_with_seeds_stands_until_a_change_succeeds():
+    at = given(opened(), "f_seeds", "five").run()
+    assert "“five”: write seeds as whole numbers" in said(at), "the page redraws itself when an estimate arrives"
+    assert "“five”" not in said(given(at, "f_seeds", "5"))
+    at = given(at, "f_seeds", "five")
+    assert "“five”" not in said(pressed(at, "f_start_laptop"))
+
+
 def test_a_member_that_lacks_another_says_which():
     at = opened(members="rekd,teacher")
     assert "Teacher needs the CLS" in said(at) and named(at, "f_train").disabled
@@ -54,9 +62,9 @@ def test_parameters_time_and_memory_are_told():
     assert [len(each["training"]) > 20 for each in Told.asked] == [True] * 4
     assert "teacher_config" in Told.asked[3] and Told.asked[3]["training"]["teacher"] == "@teacher"
     at.run()
-    assert table(at).count("3.0 min") == 4 and table(at).count("1.0 GB") == 4
+    assert table(at).count("3 minutes") == 4 and table(at).count("1.0 GB") == 4
     sizes = parameters(config_of("laptop", "teacher"))
-    assert f"{sizes.predictor / 1000:.0f} k" in table(at) and "About 12 min in all on cpu" in said(at)
+    assert f"{sizes.predictor / 1000:.0f} k" in table(at) and "About 12 minutes in all on cpu" in said(at)
 
 
 def test_nothing_is_timed_beside_a_run_at_work(monkeypatch):
@@ -83,6 +91,15 @@ def test_a_time_that_could_not_be_had_is_no_obstacle():
 
 def test_what_is_unusual_names_the_runs_that_it_is_about():
     assert "Both towers start from random weights" in said(opened()) and "*(RE, REKD)*" in said(opened())
+
+
+def test_what_is_unusual_does_not_depend_on_what_was_opened_before(monkeypatch):
+    models = []
+    monkeypatch.setattr("rekd.ui.form_check.unusual", lambda values, device, found, seeds: models.append(found) or [])
+    at = opened(slot="re")
+    assert models.pop()
+    pressed(at, "f_back")
+    assert models and not any(models)
 
 
 def test_missing_data_say_the_two_ways_and_are_offered():

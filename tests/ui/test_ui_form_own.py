@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import tomllib
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +66,15 @@ def csv(tmp_path: Path, text: str) -> str:
     path = tmp_path / "moods.csv"
     path.write_text(text, encoding="utf-8")
     return str(path)
+
+
+def labelled(widgets, label: str):
+    return next(widget for widget in widgets if widget.label == label)
+
+
+def uploaded(at: AppTest, name: str, content: bytes) -> AppTest:
+    at.file_uploader[0].set_value((name, content, "application/octet-stream"))
+    return sound(at.run())
 
 
 def kept(at: AppTest) -> AppTest:
@@ -127,7 +139,7 @@ def test_pictures_in_class_named_folders(tmp_path):
     at = opened("images", own_images_path=str(tmp_path / "pictures"))
     assert "10 good rows, 2 classes" in said(at) and "1 row is left out" in said(at)
     assert "broken.png" in at.dataframe[0].value["row"][0]
-    at.selectbox(key="own_side_0").set_value(32)
+    labelled(at.selectbox, "Pixels a side").set_value(32)
     kept(sound(at.run()))
     assert TASKS["own-pictures"].image_size == (32, 32)
 
@@ -146,3 +158,78 @@ def test_the_hub_is_asked_when_that_is_wanted_and_not_before(monkeypatch):
     assert asked == []
     at.toggle(key="own_hub_go_0").set_value(True)
     assert "The Hub does not answer." in said(sound(at.run())) and asked == ["some/data"]
+    assert "The Hub does not answer." in said(sound(at.run())) and asked == ["some/data"], "not at every click"
+    at.button(key="own_again").click()
+    assert "The Hub does not answer." in said(sound(at.run())) and asked == ["some/data"] * 2
+
+
+def test_a_file_that_was_written_anew_is_read_anew(tmp_path):
+    at = opened(own_csv_path=csv(tmp_path, f"text,label\n{GOOD}"))
+    labelled(at.text_input, "Name of the data set").set_value("My moods")
+    sound(at.run())
+    csv(tmp_path, f"text,label\n{GOOD}one more film,good\n")
+    assert "61 good rows" in said(sound(at.run()))
+    assert labelled(at.text_input, "Name of the data set").value == "My moods"
+    csv(tmp_path, f"words,side\n{GOOD}")
+    assert "60 good rows" in said(sound(at.run())) and labelled(at.selectbox, "Text column").value == "words"
+
+
+def test_a_file_that_came_late_is_read(tmp_path):
+    at = opened(own_csv_path=str(tmp_path / "moods.csv"))
+    assert "can't be opened" in said(at)
+    csv(tmp_path, f"text,label\n{GOOD}")
+    assert "60 good rows" in said(sound(at.run()))
+
+
+@pytest.mark.parametrize("text", [f"text,label\n{GOOD}", "text\none column\n", ""])
+def test_a_file_is_read_once_while_nothing_of_it_changes(tmp_path, monkeypatch, text):
+    from rekd.data import own
+
+    reads = []
+    for name in ("columns", "read_csv"):
+        read = getattr(own, name)
+        monkeypatch.setattr(
+            own, name, lambda *args, name=name, read=read, **more: reads.append(name) or read(*args, **more)
+        )
+    at = opened(own_csv_path=csv(tmp_path, text))
+    first = list(reads)
+    assert first and said(sound(at.run())) and reads == first
+    at.button(key="own_again").click()
+    assert said(sound(at.run())) and reads == first * 2
+
+
+def test_a_picture_that_was_added_to_a_class_is_seen(tmp_path):
+    for name, level in (("dark", 20), ("light", 220)):
+        (tmp_path / name).mkdir()
+        for n in range(5):
+            Image.fromarray(np.full((40, 40, 3), level + n, np.uint8)).save(tmp_path / name / f"{n}.png")
+    at = opened("images", own_images_path=str(tmp_path))
+    assert "10 good rows" in said(at)
+    Image.fromarray(np.full((40, 40, 3), 99, np.uint8)).save(tmp_path / "light" / "5.png")
+    assert "11 good rows" in said(sound(at.run()))
+
+
+def test_each_upload_is_called_after_its_file():
+    at = uploaded(opened(), "moods.csv", f"text,label\n{GOOD}".encode())
+    assert labelled(at.text_input, "Name of the data set").value == "moods"
+    at = uploaded(at, "films.csv", f"text,label\n{GOOD}more film,good\n".encode())
+    assert "61 good rows" in said(at) and labelled(at.text_input, "Name of the data set").value == "films"
+    assert not [button for button in at.button if button.key == "own_again"], "an upload never changes"
+
+
+def test_an_uploaded_zip_is_called_after_its_file():
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for name, level in (("dark", 20), ("light", 220)):
+            for n in range(5):
+                picture = io.BytesIO()
+                Image.fromarray(np.full((40, 40, 3), level + n, np.uint8)).save(picture, "PNG")
+                archive.writestr(f"{name}/{n}.png", picture.getvalue())
+    at = uploaded(opened("images"), "pets.zip", held.getvalue())
+    assert labelled(at.text_input, "Name of the data set").value == "pets"
+
+
+def test_the_server_takes_uploads_as_large_as_the_page_says():
+    said = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    (uploader,) = opened().file_uploader
+    assert uploader.proto.max_upload_size_mb == 1024 <= said["server"]["maxUploadSize"]

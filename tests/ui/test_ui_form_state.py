@@ -53,6 +53,8 @@ def test_every_field_of_a_run_travels():
         ({"steps": "many"}, "steps “many”, which can't be read"),
         ({"learning_rate": "nan"}, "learning_rate “nan”"),
         ({"shared_noise": "yes"}, "shared_noise “yes”"),
+        ({"kind": "foo"}, "kind “foo”; known are cls, re, rekd, random"),
+        ({"preset": "ours"}, "preset “ours”; known are default, paper, official"),
         ({"backbone_args": "[1]"}, "backbone_args “[1]”"),
         ({"watched": "1,a"}, "watched “1,a”"),
         ({"novelty": "1"}, "“novelty”, which the form does not know"),
