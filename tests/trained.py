@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from rekd.config import TrainConfig
 from rekd.files import write_json
 from rekd.training.snapshots import FOLDER, Shot, Snapshot, compact, path_of
-from rekd.training.status import Status, write_status
+from rekd.training.status import Status, birth, write_status
 
 TEXTS = ("A <b>good</b> film", "A dull film")
 CLASSES = ("negative", "positive")
@@ -53,13 +53,13 @@ def made(root: Path, name: str, state: str = "done", kind: str = "re", last: int
     write_json(folder / "config.json", {"training": TrainConfig("digits", kind, **{"steps": 40} | values).to_dict()})
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines(last)))
     me = psutil.Process()
-    life = {"pid": os.getpid(), "started": me.create_time(), "heartbeat": time.time(), "arrived": time.time()}
+    life = {"pid": os.getpid(), "started": birth(me), "heartbeat": time.time(), "arrived": time.time()}
     write_status(folder, Status(state, last, 40, message, device="cpu", **life))
     (folder / "log.txt").write_text("what the run said\n")
     return folder
 
 
-def filmed(folder: Path, steps=(0, 10, 40), text=True, teacher=False) -> Path:
+def filmed(folder: Path, steps=(0, 10, 40), text=True, teacher=False, grey=90) -> Path:
     """Snapshots in which a run's two watched examples turn from the first class to the second."""
     home = folder / FOLDER
     home.mkdir()
@@ -68,7 +68,7 @@ def filmed(folder: Path, steps=(0, 10, 40), text=True, teacher=False) -> Path:
     for row in (3, 14):
         image = None if text else f"{row}.png"
         if image:
-            Image.fromarray(np.full((16, 16, 3), 90, np.uint8)).save(home / image)
+            Image.fromarray(np.full((16, 16, 3), grey, np.uint8)).save(home / image)
         content = {"text": TEXTS[row > 3] if text else None, "image": image}
         stop, units = (len(TEXTS[row > 3]) if text else 0), "words" if text else "patches"
         here = places if row == 3 or not text else ((0, 1), (2, 6), (7, 11))

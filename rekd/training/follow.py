@@ -14,25 +14,45 @@ from rekd.training.status import standing
 
 WINDOW = 60.0
 """Seconds over which the pace of a run is measured."""
+GONE = (0, 0)
+"""The stamp of a folder that holds no run."""
+
+
+def stamp(folder: Path) -> tuple[int, int]:
+    """What tells a run from a later one in a folder of the same name: (nanoseconds, inode) of its config.json."""
+    try:
+        found = (folder / "config.json").stat()
+    except OSError:
+        return GONE
+    return found.st_mtime_ns, found.st_ino
 
 
 class Follower:
-    """One run, read again at every look, by any number of watchers."""
+    """The run in a folder, read again at every look, by any number of watchers; another run there is read anew."""
 
     def __init__(self, folder: Path):
-        self.folder, self.config = folder, read_config(folder)
-        self._lines, self._lock = Lines(folder / "metrics.jsonl"), threading.Lock()
+        self.folder, self._lock = folder, threading.Lock()
+        self._begin(stamp(folder))
+
+    def _begin(self, found: tuple[int, int]) -> None:
+        """Forget what was known of the folder. The stamp is kept last: where the reading fails, it is tried again."""
+        self.config = read_config(self.folder)
+        self._lines = Lines(self.folder / "metrics.jsonl")
         self._seen: deque[tuple[float, int]] = deque(maxlen=500)
+        self._stamp = found
 
     def look(self) -> Run:
         """The run as it stands now.
 
         Raises:
-            FileNotFoundError: its folder is gone.
+            FileNotFoundError: its folder is gone. ValueError: another's is there now, and can't be read.
         """
         with self._lock:
-            if not (self.folder / "config.json").is_file():
+            found = stamp(self.folder)
+            if found == GONE:
                 raise FileNotFoundError(f"{self.folder} is gone: it was deleted or moved.")
+            if found != self._stamp:
+                self._begin(found)
             lines = self._lines.read()
             status = standing(self.folder) or unwritten(self.folder, self.config, lines)
             step = int(lines[-1]["step"]) if lines else 0
@@ -48,7 +68,7 @@ class Follower:
         if not run.metrics:
             return None
         step = int(run.metrics[-1]["step"])
-        return left_of(self.config, step, self._pace(), run.metrics[-1].get("examples_per_second", 0.0))
+        return left_of(run.config, step, self._pace(), run.metrics[-1].get("examples_per_second", 0.0))
 
     def _pace(self) -> float:
         """Steps a second over the last minute watched, 0 where too little was seen."""

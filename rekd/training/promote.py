@@ -20,6 +20,7 @@ from rekd.files import write_json
 from rekd.training.card import model_card
 from rekd.training.evaluate import honest_reference, leave_one_out_masks
 from rekd.training.fit import publish
+from rekd.training.promotion import telling, unlisted
 from rekd.training.report import check_device, evaluate_checkpoint
 from rekd.types import Split
 from rekd.units import mark
@@ -40,6 +41,8 @@ def promote(
 ) -> Info:
     """Publish the median of several runs by test accuracy (`headline`) at `target`.
 
+    Meanwhile the first run's folder says so, and afterwards how it ended; see `promotion`.
+
     Args:
         runs: run folders that differ in their seed. role: None takes the kind of the runs.
         reference: mask-only accuracy of honest masks. judge: the CLS checkpoint to measure it with, where it is None.
@@ -48,9 +51,26 @@ def promote(
         the published checkpoint's information; its metrics.json holds all seeds.
 
     Raises:
-        ValueError: runs that differ in more than the seed, or a device that is not here.
+        ValueError: runs that differ in more than the seed, a device that is not here, or a name that is never listed.
     """
-    device = check_device(device)
+    with telling(runs[0], target.name) as tell:
+        if fault := unlisted(target.name):
+            raise ValueError(fault)
+        info = _promote(runs, target, role, reference, judge, notes, check_device(device))
+        size, score = info.bytes / 1e6, headline(info.metrics)
+        tell(f"{info.name} is among the checkpoints: {size:.1f} MB, accuracy {score:.3f} on the test split.")
+    return info
+
+
+def _promote(
+    runs: Sequence[Path],
+    target: Path,
+    role: str | None,
+    reference: float | None,
+    judge: str | None,
+    notes: Sequence[str],
+    device: str | None,
+) -> Info:
     infos = [checkpoints.read_info(run / "checkpoint") for run in runs]
     _same_but_for_seed(infos)
     if judge and reference is None:

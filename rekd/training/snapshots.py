@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,8 +83,9 @@ def path_of(run: Path, step: int) -> Path:
 
 
 def steps(run: Path) -> tuple[int, ...]:
-    """The steps of which there is a snapshot, ascending."""
-    return tuple(sorted(int(path.stem) for path in (run / FOLDER).glob("*.json") if path.stem.isdecimal()))
+    """The steps of which there is a snapshot, ascending; a file that a run would name otherwise is none."""
+    found = [path for path in (run / FOLDER).glob("*.json") if path.stem.isdecimal()]
+    return tuple(sorted(step for path in found if path_of(run, step := int(path.stem)).name == path.name))
 
 
 def read_watched(run: Path) -> Watched | None:
@@ -101,15 +102,19 @@ def read_watched(run: Path) -> Watched | None:
     return _read(path, lambda: _watched(values, path.parent))
 
 
-def read_snapshot(run: Path, step: int) -> Snapshot:
+def read_snapshot(run: Path, step: int, seen: Watched | None = None) -> Snapshot:
     """The snapshot of a step that `steps` names.
 
+    Args:
+        seen: what the run watches; the snapshot is then made sure to be of that.
+
     Raises:
-        FileNotFoundError: there is none, as after a resumed run went back. ValueError: the file is damaged.
+        FileNotFoundError: there is none, as after a resumed run went back. ValueError: the file is damaged, or of other
+        examples than `seen`.
     """
     path = path_of(run, step)
     values = read_json(path)
-    return _read(path, lambda: Snapshot(values["step"], values["tau"], tuple(map(_shot, values["shots"]))))
+    return _read(path, lambda: _snapshot(values, seen))
 
 
 def cut_snapshots(run: Path, step: int) -> None:
@@ -134,7 +139,29 @@ def _read(path: Path, parse):
 def _watched(values: Mapping[str, Any], folder: Path) -> Watched:
     examples = tuple(_example(each, folder) for each in values["examples"])
     rows = tuple(example.row for example in examples)
-    return Watched(rows, tuple(values["classes"]), examples, tuple(map(_shot, values["teacher"])))
+    seen = Watched(rows, tuple(values["classes"]), examples, tuple(map(_shot, values["teacher"])))
+    if seen.teacher:
+        _check(seen.teacher, seen)
+    return seen
+
+
+def _snapshot(values: Mapping[str, Any], seen: Watched | None) -> Snapshot:
+    snapshot = Snapshot(values["step"], values["tau"], tuple(map(_shot, values["shots"])))
+    if seen is not None:
+        _check(snapshot.shots, seen)
+    return snapshot
+
+
+def _check(shots: Sequence[Shot], seen: Watched) -> None:
+    """Refuse shots that are not one a watched example, each over that example's units and the classes."""
+    if len(shots) != len(seen.examples):
+        raise ValueError(f"{len(shots)} shots of {len(seen.examples)} watched examples")
+    for shot, example in zip(shots, seen.examples, strict=True):
+        units = len(shot.places or example.places)
+        if len(shot.probs) != len(seen.classes) or not 0 <= example.label < len(seen.classes):
+            raise ValueError(f"row {example.row} has other classes")
+        if len(shot.scores) not in (0, units):
+            raise ValueError(f"{len(shot.scores)} scores for the {units} units of row {example.row}")
 
 
 def _example(values: Mapping[str, Any], folder: Path) -> WatchedExample:

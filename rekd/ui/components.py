@@ -180,7 +180,8 @@ def table(rows: Sequence[Row], caption: str, stars: bool = True) -> str:
     )
     body = "".join(_line(row, columns, winners) for row in rows)
     return (
-        f'<p class="rk-caption">{escape(caption)}</p><div class="rk-scroll" tabindex="0" role="group">'
+        f'<p class="rk-caption">{escape(caption)}</p>'
+        f'<div class="rk-scroll" tabindex="0" role="group" aria-label="{escape(caption, quote=True)}">'
         f'<table class="rk-table" aria-label="{escape(caption, quote=True)}">'
         f'<thead><tr><th scope="col">mask</th>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
     )

@@ -144,7 +144,7 @@ def _choices(desk: Desk) -> None:
     view = desk.view
     names = lineup.tasks(desk.infos, desk.specs)
     titles = {name: desk.specs[name].title if name in desk.specs else name for name in names}
-    st.selectbox("Task", names, format_func=titles.get, **state.widget("task", view.task, reset=_FRESH))
+    st.selectbox("Task", names, format_func=titles.get, **state.widget("task", view.task, reset=FRESH))
     if len(desk.data_sets) > 1 and not view.own:
         titles = {name: desk.specs[name].title for name in desk.data_sets}
         widget = state.widget("data", view.data, reset={"example": 0})
@@ -169,7 +169,7 @@ def _seed(view: View) -> None:
     st.number_input("Seed", 0, state.LARGEST, step=1, help=help_text, **state.widget("seed", view.seed))
 
 
-_FRESH = dict.fromkeys(("data", "teacher", "cls", "re", "rekd", "judge", "target"), "") | {"example": 0, "own": False}
+FRESH = dict.fromkeys(("data", "teacher", "cls", "re", "rekd", "judge", "target"), "") | {"example": 0, "own": False}
 """Another task starts from its own models and data; what was typed or uploaded stays."""
 
 
@@ -245,7 +245,7 @@ def _load_another() -> None:
     if info.task == state.shown().task:
         state.change(**{slot: info.name})
     else:
-        state.change(**_FRESH | {"task": info.task, slot: info.name})
+        state.change(**FRESH | {"task": info.task, slot: info.name})
     st.rerun()
 
 

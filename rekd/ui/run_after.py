@@ -9,6 +9,7 @@ import streamlit as st
 
 from rekd.ui import run_promote, runs
 from rekd.ui.components import plain
+from rekd.ui.frame import FRESH
 
 if TYPE_CHECKING:
     from rekd.training.runs import Run
@@ -59,11 +60,17 @@ def _packed(run: Run) -> bytes:
 
 def _explore(folder: Path) -> None:
     """Put the model on Explore's list and choose it; the page is left after the callback."""
+    from rekd.checkpoints import CheckpointError
     from rekd.ui import cache, state
 
-    info = cache.add(str(folder))
+    try:
+        info = cache.add(str(folder))
+    except (CheckpointError, OSError) as fault:
+        runs.say(str(fault), "error")
+        return
     slot = info.role if info.role in state.SLOTS else "rekd" if info.config.selects else "cls"
-    state.change(task=info.task, data="", own=False, example=0, **{slot: info.name})
+    fresh = {} if info.task == state.shown().task else FRESH | {"task": info.task}
+    state.change(**fresh | {"data": "", "own": False, "example": 0, slot: info.name})
     st.session_state["v_go"] = True
 
 

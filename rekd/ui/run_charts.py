@@ -26,11 +26,13 @@ def charts(folder: Path) -> None:
     """Losses, accuracy and rate; gradients, schedule or speed; the last values in words."""
     try:
         run = runs.look(folder)
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return
     from rekd.ui.charts import summary
 
-    more = st.session_state.setdefault("v_more", "gradients")
+    if st.session_state.get("v_more") not in MORE:  # None where a redraw overtakes the browser, which has no choice yet
+        st.session_state["v_more"] = "gradients"
+    more = st.session_state["v_more"]
     drawn = _figures(run, ("accuracy", "losses", more))
     st.subheader("How it learns", anchor=False)
     st.caption(plain(summary(run.metrics, run.config)))
@@ -50,10 +52,12 @@ def _figures(run: Run, names: tuple[str, ...]) -> dict[str, go.Figure]:
     A browser takes a tenth of a second and more for each, in which it hears no click: so one at a time while the run is
     at work, and all when it has ended.
     """
-    lines = len(run.metrics)
+    from rekd.training.follow import stamp
+
+    lines, this = len(run.metrics), (run.folder, stamp(run.folder))
     kept = st.session_state.get("v_figures")
-    if kept is None or kept["folder"] != run.folder:
-        kept = st.session_state["v_figures"] = {"folder": run.folder}
+    if kept is None or kept["run"] != this:
+        kept = st.session_state["v_figures"] = {"run": this}
     missing = [name for name in names if name not in kept]
     behind = sorted((name for name in names if name in kept and kept[name][0] != lines), key=lambda name: kept[name][0])
     for name in missing + (behind[: not missing] if runs.active(run) else behind):

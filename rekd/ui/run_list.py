@@ -38,11 +38,12 @@ def _list(root: Path, busy: bool) -> None:
     for fault in faults:
         st.warning(plain(fault), icon=":material/folder_off:")
     if not found:
-        st.info("No run is here yet. Start one: **New run**.", icon=":material/model_training:")
+        st.info("No run is here. Start one: **New run**.", icon=":material/model_training:")
         return
-    marked = [name for name in st.query_params.get("runs", "").split(",") if name]
+    marked = _marked()
     everything = st.session_state.get("t_all", False)
     shown = found if everything else found[:SHOWN]
+    st.caption("Mark runs to compare them on one chart.")
     for run in shown:
         _row(run, run.folder.name in marked)
     if len(found) > len(shown):
@@ -54,11 +55,17 @@ def _show_all() -> None:
     st.session_state["t_all"] = True
 
 
+def _marked() -> list[str]:
+    """The folders' names of the runs that the address marks for comparison."""
+    return [name for name in st.query_params.get("runs", "").split(",") if name]
+
+
 def _row(run: Run, marked: bool) -> None:
     name, sign = run.folder.name, runs.SIGNS[run.status.state][0]
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"run-{name}"):
         st.session_state[f"t_mark_{name}"] = marked
-        st.checkbox("Compare", key=f"t_mark_{name}", on_change=_mark, args=(name,))
+        about = {"label_visibility": "collapsed", "on_change": _mark, "args": (name,)}
+        st.checkbox(f"Compare {_spoken(runs.title(run))}", key=f"t_mark_{name}", **about)
         st.button(
             plain(runs.title(run)),
             icon=f":material/{sign}:",
@@ -70,8 +77,13 @@ def _row(run: Run, marked: bool) -> None:
         st.html(runs.progress(run), width="stretch")
 
 
+def _spoken(title: str) -> str:
+    """A title for a label that is read aloud and not seen: there escaped signs of Markdown would be read too."""
+    return "".join(char if char.isalnum() or char in " -.,·" else " " for char in title)
+
+
 def _mark(name: str) -> None:
-    marked = [other for other in st.query_params.get("runs", "").split(",") if other and other != name]
+    marked = [other for other in _marked() if other != name]
     if st.session_state[f"t_mark_{name}"]:
         marked.append(name)
     st.query_params.from_dict({"runs": ",".join(marked)} if marked else {})
@@ -98,7 +110,7 @@ def _compared(chosen: list[Run]) -> None:
 
 
 def _trash(root: Path) -> None:
-    from rekd.training.trash import empty, trashed
+    from rekd.training.trash import trashed
 
     held = trashed(root)
     if not held:
@@ -106,16 +118,31 @@ def _trash(root: Path) -> None:
     with st.expander(f"Trash ({len(held)})", icon=":material/delete:"):
         for each in held:
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(plain(each.name))
+                back = {"key": f"t_back_{each.folder.name}", "on_click": _restore, "args": (each.folder,)}
+                st.button(f"Restore {plain(each.name)}", icon=":material/restore_from_trash:", **back)
                 st.caption(f"{each.bytes / 1e6:.1f} MB", width="content")
-                st.button("Restore", key=f"t_back_{each.folder.name}", on_click=_restore, args=(each.folder,))
         with st.popover("Empty the trash", icon=":material/delete_forever:"):
             st.markdown("What is in the trash is then gone for good, checkpoints too.")
-            st.button("Empty it", type="primary", key="t_empty", on_click=lambda: empty(root))
+            st.button("Empty it", type="primary", key="t_empty", on_click=_empty, args=(root,))
+
+
+def _empty(root: Path) -> None:
+    from rekd.training.trash import empty
+
+    try:
+        freed = empty(root)
+    except OSError as fault:
+        runs.say(str(fault), "error")
+        return
+    runs.say(f"The trash is empty; {freed / 1e6:.1f} MB are free again.", "delete_forever")
 
 
 def _restore(folder: Path) -> None:
     from rekd.training.trash import restore
 
-    back = restore(folder)
+    try:
+        back = restore(folder)
+    except OSError as fault:  # it was restored in another tab, or a file of it is open
+        runs.say(str(fault), "error")
+        return
     runs.say(f"{back.name} is back.", "restore_from_trash")

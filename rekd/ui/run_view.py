@@ -24,10 +24,8 @@ def view(root: Path, name: str) -> None:
     """Draw a run by its folder's name; what changes while it trains redraws itself."""
     folder = root / name
     try:
-        if Path(name).name != name:
-            raise ValueError(f"{name!r} is no name of a run.")
-        run = runs.look(folder)
-    except (FileNotFoundError, ValueError) as fault:
+        run = _found(root, name)
+    except ValueError as fault:
         page("Train", "This run can't be shown")
         _back()
         st.error(plain(str(fault)), icon=":material/folder_off:")
@@ -35,10 +33,11 @@ def view(root: Path, name: str) -> None:
     page(f"{runs.title(run)} · Train", plain(runs.title(run)))
     _back()
     st.caption(plain(f"{runs.subtitle(run)} · {folder}"))
-    live = runs.active(run)
-    part(_standing, folder, run.status.state, every=BEAT if live else None)
-    if not live:
-        part(_awake, folder, run.status.state, every=IDLE)
+    live, seen = runs.active(run), _seen(run)
+    followed = live or runs.silent(run)
+    part(_standing, folder, seen, every=BEAT if followed else None)
+    if not followed:
+        part(_awake, folder, seen, every=IDLE)
     run_watch.watched(folder, live)
     part(run_charts.charts, folder, every=run_charts.BEAT if live else None)
     run_after.words(run)
@@ -46,18 +45,37 @@ def view(root: Path, name: str) -> None:
     _log(folder)
 
 
+def _found(root: Path, name: str) -> Run:
+    """The run of this name in `root` and nowhere else; raises ValueError with a sentence where there is none."""
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise ValueError(f"{name[:60]!r} is no name of a run. Choose one among all runs.")
+    try:
+        return runs.look(root / name)
+    except FileNotFoundError as fault:
+        raise ValueError(str(fault)) from fault
+    except OSError as fault:  # a name that is too long, a folder that is closed to us
+        raise ValueError(
+            f"The run {name[:60]!r} can't be read ({fault.strerror}). Choose one among all runs."
+        ) from fault
+
+
+def _seen(run: Run) -> tuple[str, bool]:
+    """What decides which parts are drawn and how often: how the run stands, and whether a failed one is alive."""
+    return run.status.state, runs.silent(run)
+
+
 def _back() -> None:
     st.button("All runs", icon=":material/arrow_back:", type="tertiary", key="v_back", on_click=runs.go)
 
 
-def _standing(folder: Path, state: str) -> None:
+def _standing(folder: Path, seen: tuple[str, bool]) -> None:
     """Progress, buttons and alarms; the page is drawn anew when the state has changed."""
     runs.arrive()
     try:
         run = runs.look(folder)
-    except FileNotFoundError:
+    except (OSError, ValueError):
         st.rerun()
-    if run.status.state != state:
+    if _seen(run) != seen:
         st.rerun()
     st.html(runs.progress(run))
     _told(run)
@@ -65,12 +83,12 @@ def _standing(folder: Path, state: str) -> None:
     _alarms(run)
 
 
-def _awake(folder: Path, state: str) -> None:
+def _awake(folder: Path, seen: tuple[str, bool]) -> None:
     """Nothing to be seen: somebody else may resume the run, and then the page is drawn anew."""
     try:
-        if runs.look(folder).status.state != state:
+        if _seen(runs.look(folder)) != seen:
             st.rerun()
-    except FileNotFoundError:
+    except (OSError, ValueError):
         st.rerun()
 
 
@@ -90,21 +108,28 @@ def _told(run: Run) -> None:
         st.caption(plain(status.message))
 
 
+STOPS = {
+    "running": "It saves its state at its next line of metrics and ends; it can be resumed from there.",
+    "queued": "It gives up its place in the queue, where it does nothing that could be lost. It can be resumed, at the "
+    "end of the queue.",
+}
+"""What Stop does to a run in a state."""
+
+
 def _buttons(run: Run) -> None:
-    state, folder = run.status.state, run.folder
+    (state, silent), folder = _seen(run), run.folder
     with st.container(horizontal=True, vertical_alignment="center", key="v_buttons"):
         if state == "done":
             run_after.finished(run)
-        if state in ("running", "queued"):
-            about = "It saves its state at its next line of metrics and ends; it can be resumed from there."
-            st.button(
-                "Stop", icon=":material/stop_circle:", key="v_stop", help=about, on_click=_stop, args=(folder, False)
-            )
-        if state == "stopping":
-            about = "What it did since its last state is lost."
-            end = {"key": "v_end", "help": about, "on_click": _stop, "args": (folder, True)}
-            st.button("End it now", icon=":material/cancel:", **end)
-        if state in ("stopped", "failed"):
+        if state in STOPS:
+            asked = _asked(run)
+            about = "It was asked to stop already; that takes a moment." if asked else STOPS[state]
+            stop = {"help": about, "disabled": asked, "on_click": _stop, "args": (run, False)}
+            st.button("Stop", icon=":material/stop_circle:", key="v_stop", **stop)
+        if state == "stopping" or silent:
+            end = {"help": "What it did since its last state is lost.", "on_click": _stop, "args": (run, True)}
+            st.button("End it now", icon=":material/cancel:", key="v_end", **end)
+        if state in ("stopped", "failed") and not silent:
             about = "It goes on from its last state, to the numbers of an unbroken run."
             st.button(
                 "Resume",
@@ -122,15 +147,28 @@ def _buttons(run: Run) -> None:
             help="Opens the form with this run's settings, to change one and start it as a run of its own.",
             on_click=lambda: runs.go(**{"new": "1", "from": folder.name}),
         )
-        if not runs.active(run):
+        if not runs.active(run) and not silent:
             run_after.deletion(run)
 
 
-def _stop(folder: Path, now: bool) -> None:
+def _asked(run: Run) -> bool:
+    """Whether this window asked the run to stop while it stood as now; a resumed run arrives anew in its queue."""
+    return st.session_state.get("v_asked", {}).get(str(run.folder)) == (run.status.state, run.status.arrived)
+
+
+def _stop(run: Run, now: bool) -> None:
     """Ask the run to stop, from a process of its own: it waits, and ends by force what does not answer."""
     from rekd.training.worker import stop_aside
 
-    stop_aside(folder, now)
+    if not now and _asked(run):  # a second click that was on its way
+        return
+    try:
+        stop_aside(run.folder, now)
+    except OSError as fault:
+        runs.say(f"The run could not be asked to stop ({fault}). Try again.", "error")
+        return
+    if not now:
+        st.session_state.setdefault("v_asked", {})[str(run.folder)] = (run.status.state, run.status.arrived)
     runs.say("The run is being ended." if now else "The run was asked to stop.", "stop_circle")
 
 

@@ -42,7 +42,7 @@ def _film(folder: Path, playing: bool) -> None:
     st.subheader("Watched examples", anchor=False)
     try:
         seen, run = read_watched(folder), runs.look(folder)
-    except (FileNotFoundError, ValueError) as fault:
+    except (OSError, ValueError) as fault:
         st.warning(plain(str(fault)), icon=":material/broken_image:")
         return
     found = steps(folder)
@@ -51,15 +51,17 @@ def _film(folder: Path, playing: bool) -> None:
         return
     step = _scrubber(folder, found, playing)
     try:
-        shot = read_snapshot(folder, step)
-    except FileNotFoundError:  # a resumed run went back just now
-        st.rerun(scope="fragment")
+        shot = read_snapshot(folder, step, seen)
+        show = _switch(run, bool(seen.teacher))
+        film = _grid(run, seen, shot, show)
+    except FileNotFoundError:  # no rerun: that may not be asked for while the whole page is drawn
+        st.caption(f"The snapshot after step {step:,} is gone: a resumed run went back behind it. Choose another one.")
+        return
     except ValueError as fault:
         st.warning(plain(str(fault)), icon=":material/broken_image:")
         return
-    show = _switch(run, bool(seen.teacher))
     st.caption(plain(_caption(run, shot, seen)))
-    _grid(run, seen, shot, show)
+    st.html(film)
 
 
 @dataclass
@@ -159,15 +161,19 @@ def _said(shot: Shot) -> int:
     return max(range(len(shot.probs)), key=shot.probs.__getitem__)
 
 
-def _grid(run: Run, seen: Watched, snapshot: Snapshot, show: str) -> None:
-    """A card an example, its teacher's view in it: four in a row, long texts two."""
+def _grid(run: Run, seen: Watched, snapshot: Snapshot, show: str) -> str:
+    """A card an example, its teacher's view in it, as HTML: four in a row, long texts two.
+
+    Raises:
+        ValueError: a picture is missing or damaged.
+    """
     wide = 2 if seen.examples and seen.examples[0].text is not None else 4
     teachers = seen.teacher or (None,) * len(seen.examples)
     cards = [
         _card(run, seen, example, shot, teacher, show)
         for example, shot, teacher in zip(seen.examples, snapshot.shots, teachers, strict=True)
     ]
-    st.html(f'<div class="rk-film rk-film-{wide}">{"".join(cards)}</div>')
+    return f'<div class="rk-film rk-film-{wide}">{"".join(cards)}</div>'
 
 
 def _card(run: Run, seen: Watched, example: WatchedExample, shot: Shot, teacher: Shot | None, show: str) -> str:
@@ -176,7 +182,8 @@ def _card(run: Run, seen: Watched, example: WatchedExample, shot: Shot, teacher:
     name = f"dev {example.row} · label {seen.classes[example.label]}"
     reference = teacher.selected if teacher and teacher.places is None else None
     kind, own = run.config.kind, show if reference or show != "difference" else "mask"
-    mine = _drawn(kind, example, shot, "student", own, reference)
+    changed = _changed(example.image) if example.image else 0
+    mine = _drawn(kind, example, changed, shot, "student", own, reference)
     said = components.verdict(Prediction(shot.probs), seen.classes, example.label)
     parts = [f'<div class="rk-film-head">{components.escape(name)}</div>', said, mine]
     if teacher:
@@ -184,14 +191,16 @@ def _card(run: Run, seen: Watched, example: WatchedExample, shot: Shot, teacher:
         spoken = f"Teacher: {seen.classes[_said(teacher)]}, {components.percent(max(teacher.probs))}"
         parts.append(
             components.toned("teacher", f'<div class="rk-film-teacher">{components.escape(spoken)}</div>')
-            + _drawn(kind, example, teacher, "teacher", beside, None)
+            + _drawn(kind, example, changed, teacher, "teacher", beside, None)
         )
     return f'<div class="rk-film-card">{"".join(parts)}</div>'
 
 
 @lru_cache(maxsize=2000)
-def _drawn(kind: str, example: WatchedExample, shot: Shot, tone: str, show: str, reference: tuple | None) -> str:
-    """The example under one shot, as HTML; kept, since a film is looked at more than once."""
+def _drawn(
+    kind: str, example: WatchedExample, changed: int, shot: Shot, tone: str, show: str, reference: tuple | None
+) -> str:
+    """The example under one shot, as HTML; kept, since a film is looked at more than once. changed: its picture."""
     from rekd.types import Explanation, Units
 
     places = shot.places or example.places
@@ -204,18 +213,41 @@ def _drawn(kind: str, example: WatchedExample, shot: Shot, tone: str, show: str,
     elif not shot.scores:
         show = "mask"
     other = tuple(number in set(reference) for number in range(len(places))) if reference is not None else None
-    label = f"{tone}, dev row {example.row}"
+    label = f"{tone if tone == 'teacher' else runs.KINDS[kind]}, dev row {example.row}"
     if example.text is None:
-        drawn = figures.on_image(picture(str(example.image)), item, label, tone, show, other)
+        drawn = figures.on_image(picture(str(example.image), changed), item, label, tone, show, other)
     else:
         drawn = figures.on_text(example.text, example.stop, item, label, tone, show, other)
     return components.toned(tone, drawn)
 
 
 @st.cache_resource(max_entries=400, show_spinner=False)
-def picture(path: str) -> np.ndarray:
-    """The pixels (H, W, 3) uint8 of a watched image; they don't change while a run exists."""
-    from PIL import Image
+def picture(path: str, changed: int) -> np.ndarray:
+    """The pixels (H, W, 3) uint8 of a watched image.
 
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+    Args:
+        changed: when its file was, in nanoseconds: another run may have had the folder before.
+
+    Raises:
+        ValueError: it is damaged, or gone.
+    """
+    from rekd.pictures import open_image
+
+    try:
+        return open_image(Path(path).read_bytes(), path).pixels
+    except OSError as error:
+        raise _lost(Path(path), error) from error
+
+
+def _changed(image: Path) -> int:
+    try:
+        return image.stat().st_mtime_ns
+    except OSError as error:
+        raise _lost(image, error) from error
+
+
+def _lost(image: Path, error: OSError) -> ValueError:
+    return ValueError(
+        f"{image} can't be read ({error.strerror}), so the film can't be drawn. The run wrote the picture when it "
+        "began; copy it back from where you have it."
+    )

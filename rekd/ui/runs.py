@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from rekd.training.about import called, read_about
-from rekd.training.status import ACTIVE
+from rekd.training.status import ACTIVE, alive
 from rekd.ui.components import percent, plain
 
 if TYPE_CHECKING:
@@ -38,28 +38,24 @@ def follower(folder: str) -> Follower:
 
 
 def look(folder: Path) -> Run:
-    """A run as it stands now; raises FileNotFoundError or ValueError where there is none (any more)."""
+    """A run as it stands now; raises OSError or ValueError where there is none (any more), or it can't be read."""
     return follower(str(folder.absolute())).look()
 
 
 def everything(root: Path) -> tuple[list[Run], list[str]]:
     """All runs, the newest first, and a sentence for each folder that holds a damaged one."""
-    from rekd.training.runs import MARKS
+    from rekd.training.runs import all_runs
 
-    found, faults = [], []
-    for path in root.glob("*/config.json"):
-        try:
-            found.append((path.stat().st_mtime, look(path.parent)))
-        except FileNotFoundError:  # deleted between the two looks
-            continue
-        except ValueError as fault:
-            if any((path.parent / name).exists() for name in MARKS):
-                faults.append(f"{path.parent.name}: {fault}")
-    return [run for _, run in sorted(found, key=lambda pair: pair[0], reverse=True)], faults
+    return all_runs(root, look)
 
 
 def active(run: Run) -> bool:
     return run.status.state in ACTIVE
+
+
+def silent(run: Run) -> bool:
+    """Whether a run stands as failed while its process is there: it hangs, and can only be ended."""
+    return run.status.state == "failed" and alive(run.folder) is not None
 
 
 def go(**params: str) -> None:
@@ -74,7 +70,10 @@ def say(text: str, icon: str) -> None:
 
 
 def arrive() -> None:
-    """To be called first by every part that redraws itself: a click in it that leads elsewhere redraws the page."""
+    """To be called first by the page and every part that redraws itself.
+
+    A click in such a part that leads elsewhere redraws the page; what a callback left word of is shown.
+    """
     if st.session_state.pop("t_moved", False):
         st.rerun()
     if said := st.session_state.pop("t_said", None):
@@ -135,7 +134,9 @@ def duration(seconds: float) -> str:
         return f"{max(1, round(seconds))} s"
     if seconds < 5400:
         return f"{seconds / 60:.0f} minutes"
-    return f"{seconds / 3600:.1f} hours"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 86400:.0f} days"
 
 
 def settings(run: Run) -> dict[str, Any]:

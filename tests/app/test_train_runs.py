@@ -79,7 +79,7 @@ def test_a_run_is_deleted_to_the_trash_and_comes_back(root):
     sound(at.run())
     assert not (root / "mine").exists() and [each.name for each in trashed(root)] == ["mine"]
     assert [each for each in rows(at) if "step" in each] and "Trash (1)" in [each.label for each in at.expander]
-    next(button for button in at.button if button.label == "Restore").click()
+    picked(at, "t_back_mine").click()
     sound(at.run())
     assert (root / "mine" / "metrics.jsonl").is_file() and not list((root / TRASH).iterdir())
 
