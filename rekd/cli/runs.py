@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rekd.cli.settings import add_settings, config_from
+from rekd.cli.settings import add_settings, config_from, given_settings
 
 
 def add_runs(commands) -> None:
@@ -17,7 +17,9 @@ def add_runs(commands) -> None:
     _command(what, "show", _show, "more of one run", "RUN")
     stopped = _command(what, "stop", _stop, "ask a run to save its state and end", "RUN")
     stopped.add_argument(
-        "--wait", type=float, default=60, help="seconds until it is ended by force (default: %(default)s)"
+        "--wait",
+        type=float,
+        help="seconds until it is ended by force (default: 60, and half an hour for one that says it is stopping)",
     )
     stopped.add_argument("--now", action="store_true", help="end it at once; what it did since its last state is lost")
     resumed = _command(what, "resume", _resume, "queue a stopped or failed run again, from its last state", "RUN")
@@ -74,6 +76,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _start(arguments: argparse.Namespace) -> int:
+    _check_lineup(arguments)
     from rekd.training.report import check_device
     from rekd.training.worker import launch
 
@@ -82,6 +85,23 @@ def _start(arguments: argparse.Namespace) -> int:
     for plan in plans:
         print(f"{plan.folder} is queued on {plan.device}. Look at it: python -m rekd runs show {plan.folder}")
     return 0
+
+
+def _check_lineup(arguments: argparse.Namespace) -> None:
+    """Refuse settings that a line-up would pass over, and members of none.
+
+    Raises:
+        ValueError: see above.
+    """
+    if not arguments.lineup and arguments.members is not None:
+        raise ValueError(
+            "--members was given without --lineup, whose members it names; give both, or leave --members out."
+        )
+    if arguments.lineup and (given := given_settings(arguments, besides=("task",))):
+        raise ValueError(
+            f"--lineup was given with {', '.join(given)}; its members have settings of their own, and beside it go "
+            "--members, --seeds, --task, --device and --at alone. Leave the others out, or start runs without --lineup."
+        )
 
 
 def _plans(arguments: argparse.Namespace, root: Path, device: str) -> list:
@@ -119,20 +139,24 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
+    from rekd.training.report import check_device
     from rekd.training.worker import resume
 
     run = _run(arguments)
-    resume(run.folder, arguments.device)
+    resume(run.folder, check_device(arguments.device or run.status.device or "cpu"))
     print(f"{run.folder} is queued again, from step {run.status.step:,}.")
     return 0
 
 
 def _delete(arguments: argparse.Namespace) -> int:
+    from rekd.training.runs import home
     from rekd.training.trash import delete
 
     run = _run(arguments)
-    print(f"{run.folder} is in the trash, as {delete(run)}.")
-    print(f"Bring it back: python -m rekd runs restore {run.folder.name}")
+    gone = delete(run)
+    root = gone.parents[1]
+    at = "" if root == home().absolute() else f" --at {root}"
+    print(f"{run.folder} is in the trash, as {gone}.\nBring it back: python -m rekd runs restore {gone.name}{at}")
     return 0
 
 

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import typing
+from collections.abc import Collection
 from typing import Any
 
 from rekd.config import PRESETS, REPORTS, TrainConfig, between
@@ -64,14 +65,19 @@ def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(arguments).items() if name in names}
 
 
+def given_settings(arguments: argparse.Namespace, besides: Collection[str] = ()) -> list[str]:
+    """The options that say what a run is and were given, such as --steps, but for the names `besides`."""
+    given = [name for name in ("recipe", "epochs", "out") if getattr(arguments, name, None) is not None]
+    return [f"--{name.replace('_', '-')}" for name in (*given, *_settings(arguments)) if name not in besides]
+
+
 def refuse_settings(arguments: argparse.Namespace, beside: str) -> None:
     """Refuse settings beside what names a run that has its own.
 
     Raises:
         ValueError: see above.
     """
-    given = [name for name in ("recipe", "epochs", "out") if getattr(arguments, name) is not None]
-    if given := [f"--{name.replace('_', '-')}" for name in (*given, *_settings(arguments))]:
+    if given := given_settings(arguments):
         raise ValueError(
             f"{beside} was given with {', '.join(given)}; a resumed run keeps its configuration and its folder. "
             "Leave them out, or start another run without --resume."

@@ -39,14 +39,24 @@ def write_about(run: Path, name: str | None = None, note: str | None = None) -> 
     if not run.is_dir():
         raise FileNotFoundError(f"{run} is no longer there; it was deleted or moved. Look among the deleted runs.")
     old = read_about(run)
-    about = About(old.name if name is None else _line(name), old.note if note is None else _plain(note).strip())
+    about = checked(old.name if name is None else name, old.note if note is None else note)
+    if about != old:
+        write_json(run / ABOUT, asdict(about))
+    return about
+
+
+def checked(name: str, note: str) -> About:
+    """A name and a note as they are kept.
+
+    Raises:
+        ValueError: one is too long.
+    """
+    about = About(_line(name), _plain(note).strip())
     for what, said, most in (("name", about.name, NAME), ("note", about.note, NOTE)):
         if len(said) > most:
             raise ValueError(
                 f"The {what} has {len(said):,} characters; a run's {what} has at most {most:,}. Shorten it."
             )
-    if about != old:
-        write_json(run / ABOUT, asdict(about))
     return about
 
 

@@ -44,9 +44,9 @@ def _seen(config: TrainConfig, lines: Sequence[Line]) -> Seen:
 def _not_finite(config: TrainConfig, seen: Seen, status: Status) -> Alarm | None:
     if status.state != "failed" or NOT_FINITE not in status.message:
         return None
-    kept = (
-        f"The state of step {seen.evaluations[-1]['step']:,} stands." if seen.evaluations else "No state was saved yet."
-    )
+    # A stop saves a state too, and leaves no mark among the lines: which step was saved last can't be told from them.
+    none = "No state was saved yet, unless the run was stopped before."
+    kept = "The state that was saved last stands." if seen.evaluations else none
     what = status.message.split(NOT_FINITE)[0].strip()
     says = f"{what} {NOT_FINITE} at step {status.step:,}, so the run halted before it was saved. {kept}"
     do = f"{halve(config)} Resumed as it is, the run would come to the same step again."

@@ -11,6 +11,8 @@ from rekd.errors import reason
 
 SCARCE = 0.05
 """Share of free memory below which a process that vanished was most likely ended for want of it."""
+STARTED = "== started"
+"""Begins the line that stands in a log before what each of its run's processes says."""
 TAIL = 40
 """Lines of a log that are shown."""
 
@@ -24,7 +26,8 @@ def cause_of(error: BaseException) -> str:
             "Out of memory: a batch and the models did not fit. Duplicate the run with a larger accumulation (the same "
             f"batch in smaller parts) or a smaller batch. The system says: {said or type(error).__name__}"
         )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+    if full or "no space left" in lowered or "os error 28" in lowered:  # the latter two of safetensors' own error
         return "The disk is full. Free some space, then resume the run from its last state."
     if type(error).__module__.startswith("rekd.") or isinstance(error, ValueError):
         return said or type(error).__name__
@@ -39,14 +42,24 @@ def cause_of_gone(heartbeat: float, free: float, log: Path) -> str:
     """
     if psutil.boot_time() > heartbeat > 0:
         return "The machine was switched off or restarted while it was at work. Resume it from its last state."
-    if any("MemoryError" in line or "out of memory" in line.lower() for line in tail(log)):
+    said = _last_start(tail(log))
+    if any("MemoryError" in line or "out of memory" in line.lower() for line in said):
         return "Out of memory: its log says so. Duplicate it with a larger accumulation or a smaller batch."
     if free < SCARCE:
         return (
             f"Its process was ended by the system, most likely for want of memory: {free:.0%} was free at its last "
             "sign of life. Close other programs and resume it, or duplicate it with a larger accumulation."
         )
-    return "Its process was killed from outside, without a word in its log. Resume it from its last state."
+    if any(line.startswith("Traceback") for line in said):
+        return f"Its process ended by an error of its own, the last line of its log: {said[-1]}"
+    silent = "" if said else ", without a word in its log"
+    return f"Its process was killed from outside{silent}. Resume it from its last state."
+
+
+def _last_start(lines: list[str]) -> list[str]:
+    """What a log says since its run was last started; a resumed run writes on in the same."""
+    starts = [place for place, line in enumerate(lines) if line.startswith(STARTED)]
+    return lines[starts[-1] + 1 :] if starts else lines
 
 
 def tail(log: Path, lines: int = TAIL) -> list[str]:

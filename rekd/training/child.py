@@ -6,10 +6,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 ROOT = Path(__file__).resolve().parents[2]
+NICENESS = 10
+"""Of a process that works in the background."""
 
 
 def start_module(arguments: Sequence[str], settings: Mapping[str, str], **streams: Any) -> subprocess.Popen:
@@ -27,3 +32,9 @@ def start_module(arguments: Sequence[str], settings: Mapping[str, str], **stream
         creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if windows else 0,
         **streams,
     )
+
+
+def stand_back() -> None:
+    """Let whoever looks at the app, or works beside it, come before this process; where that can't be, it goes on."""
+    with suppress(psutil.Error, OSError):
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICENESS)

@@ -18,8 +18,6 @@ from rekd.types import MASK_RULES, Batch
 
 DRAWS = 10
 """Sampled masks whose accuracies are averaged."""
-REFERENCE_EXAMPLES = 2000
-"""Examples of dev and of test whose leave-one-out masks serve as honest reference of the mask-only leak."""
 
 
 def batches(
@@ -84,11 +82,6 @@ def own_logits(model: RationaleModel, data: Encoded, seed: int = 0, size: int = 
     elif config.kind == "random":
         unit_masks = masks.random_mask(data.unit_mask.cpu(), config.rate, seed, 0, data.ids.cpu())
     return OwnLogits(selection, label_logits(model, data, unit_masks, size))
-
-
-def own_accuracy(model: RationaleModel, data: Encoded, seed: int = 0, size: int = 256, rule: str = "top-k") -> float:
-    """The accuracy of `own_logits`."""
-    return accuracy(own_logits(model, data, seed, size, rule).label, data.labels.cpu())
 
 
 def fit_cut(model: RationaleModel, dev: Encoded, size: int = 256) -> float:

@@ -31,7 +31,7 @@ from rekd.training.setup import Setup, prepare, resolve
 from rekd.training.state import load_progress
 from rekd.training.status import Heart
 from rekd.training.task import Objective, Teacher
-from rekd.training.turns import alone
+from rekd.training.turns import alone, canonical
 from rekd.training.watch import Watch
 
 PACKAGES = ("torch", "transformers", "timm", "accelerate", "safetensors", "numpy")
@@ -126,7 +126,8 @@ def fit(
     accelerator = accelerator_for(config, run, cpu)
     if heart or not accelerator.is_main_process:
         return _fit(config, run, accelerator, quiet, stop, heart)
-    with alone(run), Heart(run, config.steps, stop) as heart:
+    device = "cpu" if accelerator.device.type == "cpu" else canonical(str(accelerator.device))
+    with alone(run), Heart(run, config.steps, stop, device) as heart:
         return _fit(config, run, accelerator, quiet, stop, heart)
 
 

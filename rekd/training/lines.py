@@ -41,6 +41,7 @@ class Lines:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        return json.loads(line)
+        values = json.loads(line)
     except ValueError:  # a half that a kill left in the middle
         return None
+    return values if isinstance(values, dict) and isinstance(values.get("step"), int) else None

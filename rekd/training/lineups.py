@@ -146,7 +146,8 @@ def plans(
         config = config_of(name, slot, task=task, links=links | _shipped(config, slot), seed=seed)
         folder = fresh(config, root, [plan.folder for plan in out])
         out.append(Plan(folder, config, device, f"{TITLES[slot]} · {config.task} · seed {seed}", about))
-        links.setdefault(f"@{slot}", str(folder / "checkpoint"))
+        # A run may be resumed from another folder than the one it was queued in.
+        links.setdefault(f"@{slot}", str(folder.absolute() / "checkpoint"))
     return out
 
 

@@ -23,7 +23,7 @@ from rekd.training.board import scalars
 from rekd.training.feed import Feed
 from rekd.training.gradients import term_norms
 from rekd.training.snapshots import cut_snapshots
-from rekd.training.state import Progress, cut_metrics, load_state, restore_optimizer, save_state
+from rekd.training.state import Progress, cut_metrics, cut_states, load_state, restore_optimizer, save_state
 from rekd.training.stopping import Stopped
 from rekd.training.task import Objective
 
@@ -101,6 +101,7 @@ class Trainer:
         if self.accelerator.is_main_process:
             cut_metrics(self.run / "metrics.jsonl", self.progress.step)
             cut_snapshots(self.run, self.progress.step)
+            cut_states(self.run, self.progress.step)
 
     def train(self) -> Progress:
         """Run to the last step, or until patience ends; the best weights by dev accuracy are in the model afterwards.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, count
@@ -23,7 +23,9 @@ from rekd.training.stopping import BY_FILE, WISH
 MARKS = ("status.json", "metrics.jsonl", "state")
 """What a run leaves in its folder beside config.json, which checkpoints have too."""
 GRACE = 60.0
-"""Seconds that a run which was asked to stop may take to save its state."""
+"""Seconds that a run which was asked to stop may take to say that it is stopping."""
+PATIENCE = 1800.0
+"""Seconds more that one which says so may take: it saves its state after its step or evaluation."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def _accuracy(line: Mapping[str, Any]) -> float:
 
 def home() -> Path:
     """The folder of runs: REKD_RUNS, else runs/ where the command is given."""
-    return Path(os.environ.get("REKD_RUNS") or "runs").expanduser()
+    return Path(os.environ.get("REKD_RUNS") or "runs").expanduser().absolute()
 
 
 def read_config(run: Path) -> TrainConfig:
@@ -61,7 +63,10 @@ def read_config(run: Path) -> TrainConfig:
         raise FileNotFoundError(
             f"{run} holds no run: {path} is missing. Start one with `python -m rekd train --task ...`."
         )
-    return TrainConfig.from_dict(stored(run))
+    try:
+        return TrainConfig.from_dict(stored(run))
+    except (TypeError, KeyError, AttributeError) as error:  # a field is missing, or of another type
+        raise ValueError(f"{path} holds no run's configuration ({error}). Restore it, or delete the folder.") from error
 
 
 def stored(run: Path) -> dict[str, Any]:
@@ -75,6 +80,20 @@ def stored(run: Path) -> dict[str, Any]:
     if not isinstance(values.get("training"), dict):
         raise ValueError(f"{path} holds no run's configuration. Name a folder that `python -m rekd train` wrote.")
     return values["training"]
+
+
+def sources(config: TrainConfig) -> dict[str, Path]:
+    """The checkpoints of other runs that a run learns from, by the field that names them."""
+    named = {what: Path(getattr(config, what)).expanduser() for what in ("teacher", "start") if getattr(config, what)}
+    return {what: folder for what, folder in named.items() if folder.name == "checkpoint"}
+
+
+def sources_of(folder: Path) -> dict[str, Path]:
+    """`sources` of a run's folder; none where it holds no run that can be read."""
+    try:
+        return sources(read_config(folder))
+    except (OSError, ValueError):
+        return {}
 
 
 def read_run(folder: Path) -> Run:
@@ -94,16 +113,18 @@ def unwritten(folder: Path, config: TrainConfig, metrics: Sequence[Mapping[str, 
     return Status("done" if (folder / "checkpoint" / "README.md").is_file() else "stopped", step, config.steps)
 
 
-def all_runs(root: Path) -> tuple[list[Run], list[str]]:
+def all_runs(root: Path, read: Callable[[Path], Run] = read_run) -> tuple[list[Run], list[str]]:
     """The runs in a folder, the newest first, and a sentence for each that left marks of one and can't be read."""
     found, faults = [], []
     for path in root.glob("*/config.json"):
         try:
-            found.append(read_run(path.parent))
+            found.append((path.stat().st_mtime, read(path.parent)))
+        except FileNotFoundError:  # deleted between the two looks
+            continue
         except ValueError as fault:
             if any((path.parent / name).exists() for name in MARKS):  # else a checkpoint, or no folder of ours
                 faults.append(f"{path.parent.name}: {fault}")
-    return sorted(found, key=lambda run: (run.folder / "config.json").stat().st_mtime, reverse=True), faults
+    return [run for _, run in sorted(found, key=lambda pair: pair[0], reverse=True)], faults
 
 
 def find(name: str, root: Path) -> Run:
@@ -126,13 +147,14 @@ def fresh(config: TrainConfig, root: Path, taken: Collection[Path] = ()) -> Path
     return next(folder for folder in numbered if folder not in taken and not folder.exists())
 
 
-def stop(run: Run, seconds: float = GRACE, now: bool = False) -> Status:
+def stop(run: Run, seconds: float | None = None, now: bool = False) -> Status:
     """Ask a run's process to stop, wait until it has saved its state, and end it and what it started if it does not.
 
     Only the very process that wrote the status is ever signalled: its number and the time of its start must agree.
 
     Args:
-        seconds: how long it may take to save its state. now: don't ask, end it at once.
+        seconds: how long it may take to save its state; None is GRACE, and PATIENCE more for one that says it is
+            stopping. now: don't ask, end it at once.
 
     Returns:
         how the run stands then.
@@ -146,10 +168,11 @@ def stop(run: Run, seconds: float = GRACE, now: bool = False) -> Status:
         raise ValueError(f"{run.folder} is {run.status.state} and not at work; there is nothing to stop")
     if not now:
         _ask(process, run.folder)
-        if _over(process, seconds):
+        waits = GRACE if seconds is None else seconds
+        if _over(process, waits) or (seconds is None and _heard(run.folder) and _over(process, PATIENCE)):
             return standing(run.folder) or status
     _end(process)
-    said = "Ended at once" if now else f"It did not stop within {seconds:.0f} seconds and was ended"
+    said = "Ended at once" if now else "It did not stop in time and was ended"
     left = f"{said}; what it did since its last state is lost. Resume it from there."
     last = read_status(run.folder) or status
     if last.state in ACTIVE:  # it did not say how it ended
@@ -173,6 +196,11 @@ def _ask(process: psutil.Process, folder: Path) -> None:
         return
     with suppress(psutil.NoSuchProcess):  # it has just ended by itself
         process.send_signal(signal.SIGTERM)
+
+
+def _heard(folder: Path) -> bool:
+    status = standing(folder)
+    return status is not None and status.state == "stopping"
 
 
 def _over(process: psutil.Process, seconds: float) -> bool:

@@ -49,7 +49,7 @@ def save_state(
     progress: Progress,
     keep: int,
 ) -> None:
-    """Write state/<step>/, then point `latest` at it, then drop all but the newest `keep` states."""
+    """Write state/<step>/, then point `latest` at it, then drop all but it and the newest others, `keep` in all."""
     root = run / "state"
     name = f"{progress.step:08d}"
     with replaced_folder(root / name) as temp:
@@ -59,7 +59,8 @@ def save_state(
         save_file(tensors, temp / "optimizer.safetensors")
         write_json(temp / "progress.json", {"progress": asdict(progress), "groups": groups})
     write_text(root / "latest", name)
-    for old in sorted(path for path in root.iterdir() if path.is_dir() and path.name.isdecimal())[:-keep]:
+    others = [path for path in _states(root) if path.name != name]
+    for old in others[: max(0, len(others) - keep + 1)]:
         shutil.rmtree(old)
 
 
@@ -135,6 +136,19 @@ def cut_metrics(path: Path, step: int) -> None:
         if values["step"] <= step:
             kept.append(line)
     write_text(path, "".join(line + "\n" for line in kept))
+
+
+def cut_states(run: Path, step: int) -> None:
+    """Drop what a kill left in state/: states beyond `step`, which `latest` never named, and half written ones."""
+    root = run / "state"
+    beyond = [path for path in _states(root) if int(path.name) > step]
+    for folder in (*beyond, *root.glob(".*-*")):
+        shutil.rmtree(folder, ignore_errors=True)  # what can't be removed takes room, and does no other harm
+
+
+def _states(root: Path) -> list[Path]:
+    """The whole states in a folder, the oldest first; none where there is no folder."""
+    return sorted(path for path in root.glob("*") if path.is_dir() and path.name.isdecimal())
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -27,14 +27,16 @@ BIRTH = 60.0
 """Seconds that a queued run's process may take to be born and say so."""
 AT_WORK = ("running", "stopping")
 ACTIVE = ("queued", *AT_WORK)
+STATES = (*ACTIVE, "done", "stopped", "failed")
 
 
 @dataclass(frozen=True)
 class Status:
     """How a run stands: queued, running, stopping, done, stopped or failed.
 
-    started: of the process; heartbeat: its last sign of life; arrived: when the run joined its device's queue, 0 where
-    it never did; all in Unix seconds. free: share of the machine's memory that was free at the heartbeat.
+    started: of the process, as `birth` says. heartbeat: its last sign of life; arrived: when the run joined its
+    device's queue, 0 where it never did; both in Unix seconds. free: share of the machine's memory that was free at the
+    heartbeat.
     """
 
     state: str
@@ -52,9 +54,10 @@ class Status:
 def read_status(run: Path) -> Status | None:
     """What status.json says; None where it is missing or damaged, since a run that is at work writes it anew."""
     try:
-        return Status(**json.loads((run / "status.json").read_text(encoding="utf-8")))
+        status = Status(**json.loads((run / "status.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+    return status if status.state in STATES else None
 
 
 def write_status(run: Path, status: Status) -> None:
@@ -85,11 +88,29 @@ def standing(run: Path) -> Status | None:
     return replace(status, state="failed", message=cause)
 
 
+def alive(run: Path) -> Status | None:
+    """The status of a run that is queued or at work, however long its process has been silent; None of any other."""
+    status = read_status(run)
+    if status is None or status.state not in ACTIVE:
+        return None
+    waits = status.pid == 0 and time.time() - status.arrived < BIRTH
+    return status if waits or process_of(status) else None
+
+
+def birth(process: psutil.Process) -> float:
+    """When a process began, in seconds that no setting of the clock moves: on Linux since the machine's start.
+
+    There psutil adds the time of that start as the clock has it now; elsewhere the system keeps the time itself.
+    """
+    boot = psutil.boot_time() if psutil.LINUX else 0.0
+    return process.create_time() - boot
+
+
 def process_of(status: Status) -> psutil.Process | None:
     """The very process that wrote the status, None where it has ended: the same number, begun at the same time."""
     try:
         process = psutil.Process(status.pid)
-        same = abs(process.create_time() - status.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        same = abs(birth(process) - status.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
         return process if status.pid and same else None
     except psutil.Error:
         return None
@@ -108,7 +129,7 @@ class Heart:
         self.run, self.stopping, self.step = run, stopping, before.step
         self.message = "It waits for its turn." if queued else PREPARING
         self.state = "queued" if queued else "running"
-        started, arrived = psutil.Process().create_time(), before.arrived if queued else 0.0
+        started, arrived = birth(psutil.Process()), before.arrived if queued else 0.0
         self.kept = Status("", steps=steps, pid=os.getpid(), started=started, arrived=arrived, device=device)
         self.over, self.thread = threading.Event(), threading.Thread(target=self._beat, daemon=True)
         self.lock = threading.Lock()
@@ -135,7 +156,7 @@ class Heart:
             return
         with suppress(OSError):  # on a full disk the run's own error is the one to tell
             if isinstance(error, Stopped):
-                self._write("stopped", "Its state is saved." if self.state == "running" else "It had not begun.")
+                self._write("stopped", "Its state is saved." if self.step else "It had not begun.")
             elif isinstance(error, KeyboardInterrupt):
                 self._write("stopped", "Interrupted at once; the last state that was saved stands.")
             else:

@@ -22,7 +22,8 @@ class Stopped(RuntimeError):
 def stop_on_signal(tell: Callable[[], None], run: Path | None = None) -> Iterator[Callable[[], bool]]:
     """Within, Ctrl+C and a request to terminate are kept as a wish, which the function given asks for.
 
-    A second one interrupts at once. Outside the main thread signals can't be taken; the file counts everywhere.
+    A second Ctrl+C interrupts at once. A second request to terminate does not: two pages may ask for the same. Outside
+    the main thread signals can't be taken; the file counts everywhere.
 
     Args:
         tell: called when the wish arrives by a signal. run: a folder in which the file `WISH` is a wish too.
@@ -30,11 +31,12 @@ def stop_on_signal(tell: Callable[[], None], run: Path | None = None) -> Iterato
     wished = threading.Event()
     file = run / WISH if run else None
 
-    def take(*_) -> None:
-        if wished.is_set():
+    def take(number: int, _) -> None:
+        if not wished.is_set():
+            wished.set()
+            tell()
+        elif number == signal.SIGINT:
             raise KeyboardInterrupt
-        wished.set()
-        tell()
 
     def asked() -> bool:
         return wished.is_set() or (file is not None and file.exists())

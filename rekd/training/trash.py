@@ -14,7 +14,7 @@ from rekd.config import TrainConfig
 from rekd.errors import reason
 from rekd.files import read_json, write_json
 from rekd.training.runs import Run
-from rekd.training.status import ACTIVE, process_of, read_status, standing
+from rekd.training.status import ACTIVE, alive, standing
 
 TRASH = ".trash"
 LABEL = "deleted.json"
@@ -59,12 +59,10 @@ def delete(run: Run) -> Path:
 
 def _busy(folder: Path) -> str:
     """How a run stands that may still write to its folder, "" for one that has ended."""
-    said, status = read_status(folder), standing(folder)
+    status = standing(folder)
     if status and status.state in ACTIVE:
         return status.state
-    return (
-        "without a sign of life, but its process is there" if said and said.state in ACTIVE and process_of(said) else ""
-    )
+    return "without a sign of life, but its process is there" if alive(folder) else ""
 
 
 def restore(folder: Path) -> Path:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rekd.training.status import ACTIVE, read_status, standing
+from rekd.training.runs import sources_of
+from rekd.training.status import alive, read_status
 from rekd.training.stopping import Stopped
 
 LOCKS = ".locks"
@@ -28,10 +29,11 @@ def choose_device(device: str) -> str:
     """Leave one of several GPUs visible to this process, before torch looks; returns the device's name from then on."""
     if not device.startswith("cuda:"):
         return device
-    number = device.removeprefix("cuda:")
-    visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-    within = number.isdecimal() and int(number) < len(visible)
-    os.environ["CUDA_VISIBLE_DEVICES"] = visible[int(number)] if within else number
+    number, visible = device.removeprefix("cuda:"), os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible is not None else None
+    if not number.isdecimal() or (names is not None and (int(number) >= len(names) or not names[int(number)].strip())):
+        return device  # no GPU that this process may use; `check_device` says which there are
+    os.environ["CUDA_VISIBLE_DEVICES"] = names[int(number)] if names else number
     return "cuda"
 
 
@@ -67,8 +69,9 @@ def turn(
     (run.parent / LOCKS).mkdir(exist_ok=True)
     lock = FileLock(run.parent / LOCKS / f"{device.replace(':', '-')}.lock")
     # Later arrivals stand behind, so the runs ahead only become fewer, and looking at one of them at a time is enough.
-    ahead = [path.parent for path in run.parent.glob("*/status.json") if _before(path.parent, run, device)]
-    while ahead or any(map(_active, needs)) or not _taken(lock):
+    folders = [path.parent for path in run.parent.glob("*/status.json")]
+    ahead = [other for other in folders if _before(other, run, device) and not learns_from(other, run)]
+    while ahead or any(map(alive, needs)) or not _taken(lock):
         if stop():
             raise Stopped("Stopped while it waited for its turn.")
         while ahead and not _before(ahead[0], run, device):
@@ -82,15 +85,23 @@ def turn(
 
 def _before(other: Path, run: Path, device: str) -> bool:
     """Whether another run stands before this one in the device's queue, or is at work on it."""
-    mine, theirs = read_status(run), standing(other)
-    if other.name == run.name or mine is None or theirs is None or theirs.state not in ACTIVE:
+    mine, theirs = read_status(run), alive(other)
+    if other.name == run.name or mine is None or theirs is None:
         return False
     return theirs.device == device and (theirs.arrived, other.name) < (mine.arrived, run.name)
 
 
-def _active(run: Path) -> bool:
-    status = standing(run)
-    return status is not None and status.state in ACTIVE
+def learns_from(other: Path, run: Path) -> bool:
+    """Whether a run needs this one's checkpoint, or that of another which does; such a run is never before it."""
+    seen, open_ = set(), [other]
+    while open_:
+        folder = open_.pop()
+        if folder.resolve() == run.resolve():
+            return True
+        if folder not in seen:
+            seen.add(folder)
+            open_ += [path.parent for path in sources_of(folder).values()]
+    return False
 
 
 def _taken(lock: FileLock) -> bool:

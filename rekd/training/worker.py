@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-import psutil
-
 from rekd.config import TrainConfig
-from rekd.training.about import write_about
-from rekd.training.child import start_module
-from rekd.training.runs import read_config, read_run
-from rekd.training.status import ACTIVE, Heart, Status, standing, write_status
+from rekd.training.about import checked, write_about
+from rekd.training.causes import STARTED, cause_of
+from rekd.training.child import stand_back, start_module
+from rekd.training.runs import read_config, read_run, sources
+from rekd.training.status import ACTIVE, Heart, Status, alive, read_status, standing, write_status
 from rekd.training.stopping import stop_on_signal
 from rekd.training.turns import alone, canonical, choose_device, turn
 
 if TYPE_CHECKING:
     from rekd.checkpoints import Info
-
-NICENESS = 10
-"""Of a run's process: whoever looks at the app, or works beside it, comes first."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +39,39 @@ def launch(plans: Sequence[Plan]) -> None:
     """Write the folders of runs, queue them in this order, and start a process for each.
 
     Raises:
-        ValueError: a configuration can't be trained; then none is started. FileExistsError: a folder is taken.
+        ValueError: a configuration can't be trained, or a name or note is too long; then none is started.
+        FileExistsError: a folder is taken. OSError: nothing can be written; what was written stands as failed.
     """
+    from rekd.training.board import check_report
     from rekd.training.fit import start
     from rekd.training.setup import resolve
 
     for plan in plans:
-        resolve(plan.config)
+        check_report(resolve(plan.config).report_to)
+        checked(plan.name, plan.note)
         if plan.folder.exists():
             raise FileExistsError(f"{plan.folder} is there already; a new run needs a folder of its own.")
-    for plan in plans:
-        config = start(plan.config, plan.folder)
-        if plan.name or plan.note:
-            write_about(plan.folder, plan.name, plan.note)
-        _queue(plan.folder, config.steps, plan.device)
-    for plan in plans:
-        _spawn(plan.folder, plan.device)
+    waiting = list(plans)
+    try:
+        for plan in plans:
+            config = start(plan.config, plan.folder)
+            if plan.name or plan.note:
+                write_about(plan.folder, plan.name, plan.note)
+            _queue(plan.folder, config.steps, plan.device)
+        while waiting:
+            _spawn(waiting[0].folder, waiting[0].device)
+            waiting.pop(0)
+    except OSError as error:
+        _give_up([plan.folder for plan in waiting], cause_of(error))
+        raise
+
+
+def _give_up(folders: Sequence[Path], cause: str) -> None:
+    """Say of queued runs that no process was started for them."""
+    for folder in folders:
+        if status := read_status(folder):
+            with suppress(OSError):
+                write_status(folder, replace(status, state="failed", message=cause))
 
 
 def resume(run: Path, device: str = "") -> None:
@@ -69,9 +81,11 @@ def resume(run: Path, device: str = "") -> None:
         device: "" takes the one it ran on.
 
     Raises:
-        ValueError: it is at work or done, or the folder holds no run.
+        ValueError: it is at work or done, its process is there still, or the folder holds no run.
     """
     before = read_run(run)
+    if before.status.state == "failed" and alive(run):
+        raise ValueError(f"The process of {run} is silent and there still; stop it, then resume it.")
     if before.status.state in (*ACTIVE, "done"):
         raise ValueError(f"{run} is {before.status.state}; only a run that was stopped or has failed can be resumed.")
     device = device or before.status.device or "cpu"
@@ -92,6 +106,8 @@ _queue.latest = 0.0
 def _spawn(run: Path, device: str) -> None:
     """Start a run's process, its output going to log.txt."""
     with (run / "log.txt").open("ab") as log:
+        log.write(f"{STARTED} {time.strftime('%Y-%m-%d %H:%M:%S')} on {device}\n".encode())
+        log.flush()
         _detached(["train", str(run.absolute()), "--device", device], log)
 
 
@@ -110,13 +126,12 @@ def work(run: Path, device: str = "cpu") -> Info:
     """
     config = read_config(run)
     seen = choose_device(device)
-    with suppress(psutil.Error, OSError):
-        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICENESS)
+    stand_back()
     with (
         alone(run),
         stop_on_signal(lambda: print("The run was asked to stop.", flush=True), run) as stop,
         Heart(run, config.steps, stop, canonical(device), queued=True) as heart,
-        turn(run, canonical(device), stop, needs=[folder.parent for folder in _sources(config).values()]),
+        turn(run, canonical(device), stop, needs=[folder.parent for folder in sources(config).values()]),
     ):
         heart.running()
         _check_sources(config)
@@ -126,19 +141,13 @@ def work(run: Path, device: str = "cpu") -> Info:
         return fit(config, run, cpu=check_device(seen) == "cpu", stop=stop, heart=heart)
 
 
-def _sources(config: TrainConfig) -> dict[str, Path]:
-    """The checkpoints of other runs that this one learns from, by the field that names them."""
-    named = {what: Path(getattr(config, what)) for what in ("teacher", "start") if getattr(config, what)}
-    return {what: folder for what, folder in named.items() if folder.name == "checkpoint"}
-
-
 def _check_sources(config: TrainConfig) -> None:
     """Refuse a run whose teacher or start is the checkpoint of another run that has not written it.
 
     Raises:
         ValueError: see above, with how that run stands.
     """
-    for what, folder in _sources(config).items():
+    for what, folder in sources(config).items():
         if not (folder / "config.json").is_file():
             state = (standing(folder.parent) or Status("not there")).state
             raise ValueError(

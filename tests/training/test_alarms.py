@@ -176,10 +176,11 @@ def test_a_run_that_halted_says_which_number_broke_and_what_stands():
     halted = Status("failed", 60, 100, f"The loss {NOT_FINITE} (nan) at step 60; the run halts, its last state stands.")
     alarm = told(first=20, second=40, status=halted)[0]
     assert alarm.name == "not-finite" and alarm.grave and alarm.step == 60
-    assert "The loss is no finite number at step 60" in alarm.says and "step 40 stands" in alarm.says
+    assert "The loss is no finite number at step 60" in alarm.says and "saved last stands" in alarm.says
+    assert "40" not in alarm.says, "a stop after the last evaluation saved a later state"
     assert "learning_rate to 0.0005" in alarm.suggestion
     (early,) = alarms(CONFIG, [], halted)
-    assert "No state was saved" in early.says
+    assert "No state was saved yet, unless the run was stopped before" in early.says
     assert alarms(CONFIG, [], Status("failed", 60, 100, "The disk is full.")) == []
 
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from rekd.data import DataMissing
-from rekd.training.causes import cause_of, cause_of_gone, tail
+from rekd.training.causes import STARTED, cause_of, cause_of_gone, tail
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,7 @@ from rekd.training.causes import cause_of, cause_of_gone, tail
         (RuntimeError("CUDA out of memory. Tried to allocate 20 GiB"), "larger accumulation"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), "smaller batch"),
         (OSError(errno.ENOSPC, "No space left on device"), "The disk is full"),
+        (RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"), "The disk is full"),
         (DataMissing("The data set imdb is not at hand.\nEither ..."), "imdb is not at hand. Either ..."),
         (ValueError("alpha is 3; it must be"), "alpha is 3; it must be"),
         (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
@@ -36,6 +37,14 @@ def test_a_process_that_vanished_is_told_by_what_is_left_of_it(tmp_path):
     assert "want of memory: 2% was free" in cause_of_gone(now, 0.02, log)
     log.write_text("Traceback\nnumpy._core._exceptions._ArrayMemoryError: Unable to allocate\n")
     assert "its log says so" in cause_of_gone(now, 0.5, log)
+
+
+def test_what_an_earlier_process_of_the_run_said_is_not_taken_for_the_last_ones_words(tmp_path):
+    log, now = tmp_path / "log.txt", time.time()
+    log.write_text(f"{STARTED} one\nCUDA out of memory\n{STARTED} two\n")
+    assert "without a word in its log" in cause_of_gone(now, 0.5, log)
+    log.write_text(f"{STARTED} one\nTraceback (most recent call last):\n  line\nImportError: no torch\n")
+    assert cause_of_gone(0.0, 1.0, log).endswith("the last line of its log: ImportError: no torch")
 
 
 def test_the_tail_of_a_log_is_its_last_lines_without_what_was_written_over(tmp_path):

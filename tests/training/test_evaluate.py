@@ -13,11 +13,12 @@ from rekd import masks
 from rekd.data import encode, load_split
 from rekd.models import build
 from rekd.training.evaluate import (
+    accuracy,
     evaluate,
     fit_cut,
     label_logits,
     leave_one_out_masks,
-    own_accuracy,
+    own_logits,
     select_split,
     selection_logits,
 )
@@ -70,14 +71,13 @@ def test_a_fitted_cut_realises_the_rate_on_dev(setting):
 def test_each_kind_is_compared_by_its_own_reading(setting):
     model, dev, _ = setting
     plain = build(replace(model.config, kind="cls")).eval()
-    labels = dev.labels
-    same(own_accuracy(plain, dev), (label_logits(plain, dev, None).argmax(1) == labels).double().mean(), atol=1e-6)
+    same(own_logits(plain, dev).label, label_logits(plain, dev, None), atol=0)
     control = build(replace(model.config, kind="random")).eval()
     drawn = masks.random_mask(dev.unit_mask, 0.15, 5, 0, dev.ids)
-    expected = (label_logits(control, dev, drawn).argmax(1) == labels).float().mean()
-    same(own_accuracy(control, dev, seed=5), expected, atol=1e-6)
-    report = evaluate(plain, dev, dev)
-    assert "rules" not in report and report["whole_input"]["accuracy"] == own_accuracy(plain, dev)
+    same(own_logits(control, dev, seed=5).label, label_logits(control, dev, drawn), atol=0)
+    report, whole = evaluate(plain, dev, dev), label_logits(plain, dev, None)
+    assert "rules" not in report and report["whole_input"]["accuracy"] == accuracy(whole, dev.labels)
+    same(accuracy(whole, dev.labels), (whole.argmax(1) == dev.labels).double().mean(), atol=1e-6)
 
 
 def test_leave_one_out_masks_mark_the_units_whose_loss_costs_most(setting):

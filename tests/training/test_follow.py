@@ -77,6 +77,22 @@ def test_a_follower_tells_how_the_run_stands_and_that_it_is_gone(run):
         follower.look()
 
 
+def test_another_run_in_the_same_folder_is_read_anew(run):
+    written(run / "metrics.jsonl", 10, 20)
+    follower = Follower(run)
+    assert steps(follower.look().metrics) == [10, 20]
+    for name in ("config.json", "metrics.jsonl"):
+        os.remove(run / name)
+    written(run / "metrics.jsonl", 11, 22, 33)  # longer: by its size alone it could be the old file, grown
+    write_json(run / "config.json", {"training": TrainConfig("imdb", "re", steps=50).to_dict()})
+    seen = follower.look()
+    assert (seen.config.task, seen.config.kind, steps(seen.metrics)) == ("imdb", "re", [11, 22, 33])
+    (run / "config.json").write_text("{")
+    for _ in range(2):  # never the one before, however often it is looked at
+        with pytest.raises(ValueError, match="no readable JSON"):
+            follower.look()
+
+
 def test_the_time_left_is_told_from_the_speed_then_from_the_pace_that_was_watched(run, monkeypatch):
     clock = [1000.0]
     monkeypatch.setattr(follow.time, "monotonic", lambda: clock[0])

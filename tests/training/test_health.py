@@ -16,7 +16,7 @@ from rekd.data import encode, load_split
 from rekd.models import build
 from rekd.training import health
 from rekd.training.alarms import alarms
-from rekd.training.evaluate import own_accuracy
+from rekd.training.evaluate import accuracy, own_logits
 from rekd.training.health import Health
 from rekd.training.setup import resolve
 from rekd.training.status import Status
@@ -176,7 +176,8 @@ def test_an_evaluation_measures_all_of_it_beside_the_accuracy_it_is_there_for():
     names += "count_bound count_rows mask mask_bound mask_rows swap swap_bound"
     assert set(found) == {f"dev_{name}" for name in names.split()}
     assert all(isinstance(value, float) for value in found.values())
-    assert found["dev_accuracy"] == own_accuracy(setup().model, setup().dev, CONFIG.seed)
+    label = own_logits(setup().model, setup().dev, CONFIG.seed).label
+    assert found["dev_accuracy"] == accuracy(label, setup().dev.labels)
     assert found == Health(setup())(25), "a resumed run must come to the same line"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from helpers import text_arch, text_config, tiny_tokenizer
@@ -123,6 +124,13 @@ def test_runs_come_after_what_they_need_and_every_seed_has_the_one_teacher(tmp_p
     assert made[3].config.teacher == made[5].config.teacher == str(made[1].folder / "checkpoint")
     assert {(plan.device, plan.note, plan.folder.parent) for plan in made} == {("cuda", "a try", tmp_path)}
     assert not list(tmp_path.iterdir())
+
+
+def test_members_find_each_other_from_whatever_folder_they_are_resumed_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = plans("laptop", ("cls", "teacher", "rekd"), [1], Path("runs"))
+    linked = [made[1].config.start, made[2].config.teacher]
+    assert linked == [str(tmp_path / plan.folder / "checkpoint") for plan in made[:2]]
 
 
 def test_a_member_left_out_is_replaced_by_a_shipped_model_that_fits(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from rekd.data import encode, load_split
 from rekd.models import build
 from rekd.training.alarms import alarms
 from rekd.training.causes import cause_of
-from rekd.training.evaluate import own_accuracy
+from rekd.training.evaluate import accuracy, own_logits
 from rekd.training.feed import Feed
 from rekd.training.loop import NotFinite, Trainer, learning_rate
 from rekd.training.snapshots import path_of, steps
@@ -57,7 +58,7 @@ def trainer(folder, data, config=CONFIG, evaluate=None, **told):
     torch.manual_seed(config.seed)
     model = build(replace(model_config, kind=config.kind), dropout=config.dropout)
     objective = Objective(model, config, fixed_length=64)
-    score = evaluate or (lambda step: {"dev_accuracy": own_accuracy(model, dev)})
+    score = evaluate or (lambda step: {"dev_accuracy": accuracy(own_logits(model, dev).label, dev.labels)})
     return Trainer(folder, config, objective, Feed(train, CPU), score, Accelerator(cpu=True), quiet=True, **told)
 
 
@@ -189,7 +190,7 @@ def test_a_gradient_that_is_no_number_halts_before_the_weights_it_spoils_are_kep
     assert progress.step == 4 and [row["step"] for row in lines(tmp_path / "run")] == [2, 4]
     halted = Status("failed", 6, 12, cause_of(told.value))
     (alarm,) = alarms(CONFIG, lines(tmp_path / "run"), halted)
-    assert alarm.name == "not-finite" and "at step 6" in alarm.says and "step 4 stands" in alarm.says
+    assert alarm.name == "not-finite" and "at step 6" in alarm.says and "saved last stands" in alarm.says
     for kept in (state[0], best, tensors):
         assert all(value.isfinite().all() for value in kept.values() if value.is_floating_point())
 
@@ -257,3 +258,28 @@ def test_two_states_are_kept_and_latest_names_the_newest(tmp_path, data):
     assert sorted(path.name for path in state.iterdir() if path.is_dir()) == ["00000008", "00000012"]
     assert (state / "latest").read_text() == "00000012"
     assert not list(state.rglob("*.bin")) + list(state.rglob("*.pt")) + list(state.rglob("*.pkl"))
+
+
+def folders(state):
+    return sorted(path.name for path in state.iterdir() if path.is_dir())
+
+
+def test_a_run_killed_before_its_newest_state_was_named_goes_on_from_the_one_before_and_clears_up(tmp_path, data):
+    config, state = replace(CONFIG, keep_states=1), tmp_path / "run" / "state"
+    trainer(tmp_path / "run", data, replace(config, steps=4)).train()
+    for left in ("00000008", ".00000008-half", ".00000004-old-123"):
+        shutil.copytree(state / "00000004", state / left)
+    again = trainer(tmp_path / "run", data, config, stop=lambda: again.progress.step == 6)
+    assert folders(state) == ["00000004"] and again.progress.step == 4
+    with pytest.raises(Stopped):
+        again.train()
+    assert folders(state) == ["00000006"] and load_state(tmp_path / "run")[-1].step == 6
+
+
+def test_the_state_just_saved_stays_whatever_lies_beside_it(tmp_path, data):
+    run, state = trainer(tmp_path / "run", data, replace(CONFIG, keep_states=2)), tmp_path / "run" / "state"
+    for name in ("00000003", "00000300", "00000400"):
+        (state / name).mkdir(parents=True)
+    run.progress.step = 6
+    run._save()
+    assert folders(state) == ["00000006", "00000400"] and (state / "latest").read_text() == "00000006"

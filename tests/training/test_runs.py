@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -36,7 +37,7 @@ LINES = (
 
 def test_runs_are_where_the_environment_says(monkeypatch):
     monkeypatch.delenv("REKD_RUNS", raising=False)
-    assert str(home()) == "runs"
+    assert home() == Path.cwd() / "runs"
     monkeypatch.setenv("REKD_RUNS", "~/kept")
     assert home().is_absolute() and home().name == "kept"
 

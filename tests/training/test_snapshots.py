@@ -7,7 +7,17 @@ from dataclasses import asdict
 import pytest
 
 from rekd.training import snapshots
-from rekd.training.snapshots import Shot, Snapshot, compact, cut_snapshots, moments, read_snapshot, read_watched
+from rekd.training.snapshots import (
+    Shot,
+    Snapshot,
+    Watched,
+    WatchedExample,
+    compact,
+    cut_snapshots,
+    moments,
+    read_snapshot,
+    read_watched,
+)
 
 SHOT = Shot((0.1, 0.9), (1,), (0.25, 0.75))
 EXAMPLE = {
@@ -77,6 +87,28 @@ def test_a_damaged_frame_is_named(tmp_path, text):
     snapshots.path_of(tmp_path, 3).write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match="00000003.json"):
         read_snapshot(tmp_path, 3)
+
+
+@pytest.mark.parametrize("name", ["10.json", "+0000010.json", "\uff11\uff10.json", "000000010.json", "notes.json"])
+def test_a_file_that_no_run_would_name_so_is_no_frame(tmp_path, name):
+    write(tmp_path, 4)
+    (tmp_path / snapshots.FOLDER / name).write_text("{}", encoding="utf-8")
+    assert snapshots.steps(tmp_path) == (4,)
+
+
+@pytest.mark.parametrize(
+    "shots",
+    [(), (SHOT, SHOT), (Shot((0.1,), (0,), (0.5, 0.5)),), (Shot((), (0,), (1.0,)),)],
+    ids=["none", "more", "units", "classes"],
+)
+def test_a_frame_of_other_examples_than_the_watched_is_named(tmp_path, shots):
+    example = WatchedExample(7, 1, "an a", None, ((0, 2), (3, 4)), "words", 4)
+    seen = Watched((7,), ("bad", "good"), (example,))
+    write(tmp_path, 3)
+    assert read_snapshot(tmp_path, 3, seen).shots == (SHOT,)
+    snapshots.path_of(tmp_path, 3).write_text(compact(asdict(Snapshot(3, 5.0, shots))), encoding="utf-8")
+    with pytest.raises(ValueError, match="00000003.json"):
+        read_snapshot(tmp_path, 3, seen)
 
 
 def test_a_frame_that_is_not_there_is_no_damaged_one(tmp_path):

@@ -14,13 +14,13 @@ import pytest
 
 from rekd.files import write_json
 from rekd.training import status
-from rekd.training.status import Heart, Status, read_status, standing
+from rekd.training.status import Heart, Status, alive, birth, process_of, read_status, standing
 from rekd.training.stopping import Stopped, stop_on_signal
 
 
 def written(run, **values) -> None:
     me = psutil.Process()
-    now = {"pid": me.pid, "started": me.create_time(), "heartbeat": time.time()}
+    now = {"pid": me.pid, "started": birth(me), "heartbeat": time.time()}
     write_json(run / "status.json", asdict(Status(**{"state": "running", "step": 3, "steps": 9} | now | values)))
 
 
@@ -81,7 +81,7 @@ def test_a_run_whose_process_is_gone_has_failed(tmp_path):
 
 
 def test_another_process_with_the_same_number_is_not_taken_for_the_run(tmp_path):
-    written(tmp_path, started=psutil.Process().create_time() - 100)
+    written(tmp_path, started=birth(psutil.Process()) - 100)
     assert standing(tmp_path).state == "failed"
 
 
@@ -98,16 +98,24 @@ def test_a_status_that_cannot_be_read_is_none(tmp_path, content):
     assert read_status(tmp_path) is None and standing(tmp_path) is None
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_the_first_signal_is_a_wish_and_the_second_interrupts(name):
-    number, told = getattr(signal, name), []
-    before = signal.getsignal(number)
+def test_the_first_signal_is_a_wish_and_a_second_interrupt_interrupts():
+    told, before = [], signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), stop_on_signal(lambda: told.append(1)) as stop:
         assert not stop()
-        signal.raise_signal(number)
+        signal.raise_signal(signal.SIGTERM)
         assert stop() and told == [1]
-        signal.raise_signal(number)
-    assert signal.getsignal(number) == before
+        signal.raise_signal(signal.SIGTERM)  # of another page: the same wish
+        assert stop() and told == [1]
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_a_clock_that_is_set_anew_leaves_a_process_known(tmp_path, monkeypatch):
+    written(tmp_path)
+    boot, begun = psutil.boot_time(), psutil.Process.create_time
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot + 7200)  # as psutil tells it after the clock was set
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self: begun(self) + 7200 * psutil.LINUX)
+    assert process_of(read_status(tmp_path)) and alive(tmp_path)
 
 
 def test_outside_the_main_thread_signals_are_left_alone():

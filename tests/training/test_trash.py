@@ -12,6 +12,7 @@ from rekd.files import write_json
 from rekd.training import trash
 from rekd.training.about import read_about, write_about
 from rekd.training.runs import Run, all_runs, read_run
+from rekd.training.status import birth
 
 
 def made(root, name, state="done", **config) -> Run:
@@ -20,7 +21,7 @@ def made(root, name, state="done", **config) -> Run:
     (folder / "checkpoint" / "model.safetensors").write_bytes(b"weights")
     write_json(folder / "config.json", {"training": TrainConfig("digits", **{"kind": "re", **config}).to_dict()})
     (folder / "metrics.jsonl").write_text('{"step": 10, "total": 2.5}\n')
-    alive = {"pid": psutil.Process().pid, "started": psutil.Process().create_time()}
+    alive = {"pid": psutil.Process().pid, "started": birth(psutil.Process())}
     write_json(folder / "status.json", {"state": state, "step": 10, "steps": 10, "heartbeat": time.time(), **alive})
     return read_run(folder)
 
@@ -80,7 +81,7 @@ def test_the_folder_is_asked_and_not_what_a_page_read_a_minute_ago(tmp_path):
 
 def test_a_run_that_hangs_is_not_deleted_under_its_process(tmp_path):
     run = made(tmp_path, "one", "running")
-    values = {"state": "running", "pid": psutil.Process().pid, "started": psutil.Process().create_time()}
+    values = {"state": "running", "pid": psutil.Process().pid, "started": birth(psutil.Process())}
     write_json(run.folder / "status.json", {**values, "heartbeat": time.time() - 1000})
     with pytest.raises(ValueError, match="its process is there; stop it"):
         trash.delete(run)

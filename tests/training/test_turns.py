@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
 
-from rekd.training.status import Status, write_status
+from rekd.files import write_json
+from rekd.training.status import Status, birth, read_status, write_status
 from rekd.training.stopping import Stopped
 from rekd.training.turns import alone, canonical, choose_device, turn
 
@@ -20,7 +22,7 @@ def queued(root, name, arrived, device="cpu", state="queued", pid=None):
     """A run's folder as a process that is there has written it."""
     folder, me = root / name, psutil.Process()
     folder.mkdir()
-    started = me.create_time() if pid is None else 1.0
+    started = birth(me) if pid is None else 1.0
     write_status(folder, Status(state, 0, 9, "", pid or me.pid, started, time.time(), arrived, device))
     return folder
 
@@ -94,6 +96,38 @@ def test_a_run_waits_for_those_it_learns_from_though_they_came_later(tmp_path):
     assert order == ["student"]
 
 
+def test_a_teacher_that_is_resumed_behind_its_student_goes_first(tmp_path):
+    cls, teacher, student = (queued(tmp_path, name, at) for name, at in (("cls", 9.0), ("teacher", 2.0), ("rekd", 1.0)))
+    learns = {teacher: {"kind": "re", "start": str(cls / "checkpoint")}}
+    learns[student] = {"kind": "rekd", "teacher": str(teacher / "checkpoint")}
+    for run, values in learns.items():
+        write_json(run / "config.json", {"training": {"task": "digits", **values}})
+    order = []
+
+    def work(run, needs):
+        with turn(run, "cpu", lambda: False, poll=0.02, needs=needs):
+            order.append(run.name)
+            over(run)
+
+    waiting = [threading.Thread(target=work, args=pair) for pair in ((student, [teacher]), (teacher, [cls]), (cls, []))]
+    for thread in waiting:
+        thread.start()
+    for thread in waiting:
+        thread.join(20)
+    assert order == ["cls", "teacher", "rekd"]
+
+
+def test_a_run_ahead_that_is_silent_but_there_keeps_its_place(tmp_path):
+    ahead, run, order = queued(tmp_path, "ahead", 1.0, state="running"), queued(tmp_path, "mine", 2.0), []
+    write_status(ahead, replace(read_status(ahead), heartbeat=time.time() - 1000))  # as after a laptop's sleep
+    waits = takes(run, "cpu", order)
+    time.sleep(0.2)
+    assert not order
+    over(ahead)
+    waits.join(20)
+    assert len(order) == 2
+
+
 def test_a_queue_can_be_left(tmp_path):
     queued(tmp_path, "first", 1.0, state="running")
     wish = threading.Event()
@@ -119,8 +153,17 @@ def test_two_processes_never_hold_one_run_and_a_killed_one_leaves_it_free(tmp_pa
 
 @pytest.mark.parametrize(
     ("visible", "device", "seen", "left"),
-    [("", "cuda:1", "cuda", "1"), ("4,6", "cuda:1", "cuda", "6"), ("4", "cuda", "cuda", "4"), ("4", "cpu", "cpu", "4")],
+    [
+        (None, "cuda:1", "cuda", "1"),
+        ("4,6", "cuda:1", "cuda", "6"),
+        ("4", "cuda", "cuda", "4"),
+        ("4", "cpu", "cpu", "4"),
+        ("4,6", "cuda:5", "cuda:5", "4,6"),
+        ("", "cuda:0", "cuda:0", ""),
+    ],
 )
-def test_one_gpu_of_several_is_left_visible(monkeypatch, visible, device, seen, left):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+def test_one_gpu_of_several_is_left_visible_and_never_one_that_was_hidden(monkeypatch, visible, device, seen, left):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible or "")
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert choose_device(device) == seen and os.environ["CUDA_VISIBLE_DEVICES"] == left

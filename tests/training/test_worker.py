@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from rekd.files import write_json
 from rekd.training import runs, status, worker
 from rekd.training.about import read_about
 from rekd.training.runs import read_run, stop
-from rekd.training.status import ACTIVE, Status, read_status, standing, write_status
+from rekd.training.status import ACTIVE, Status, alive, birth, read_status, standing, write_status
 from rekd.training.worker import Plan, launch, resume
 
 ROOT = Path(__file__).parents[2]
@@ -61,9 +62,9 @@ FAKE = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
 import psutil
-from rekd.training.status import Status, write_status
+from rekd.training.status import Status, birth, write_status
 run = Path(sys.argv[1])
-write_status(run, Status("running", 7, 40, "", os.getpid(), psutil.Process().create_time(), time.time()))
+write_status(run, Status("running", 7, 40, "", os.getpid(), birth(psutil.Process()), time.time()))
 """
 CRASHES = FAKE + "os._exit(3)"
 HANGS = FAKE + "time.sleep(600)"
@@ -122,7 +123,7 @@ def test_a_trainer_that_ignores_the_polite_signal_is_ended_with_all_that_it_star
     folder, child = fake(IGNORES, "child")
     grandchild = psutil.Process(int((folder / "child").read_text()))
     told = stop(read_run(folder), seconds=0.5)
-    assert told.state == "stopped" and "did not stop within" in told.message
+    assert told.state == "stopped" and "did not stop in time" in told.message
     assert child.wait(20) != 0
     until(lambda: not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE, 20)
 
@@ -133,7 +134,7 @@ def test_a_process_that_has_taken_over_the_number_of_a_run_is_never_signalled(tm
         folder = tmp_path / "run"
         folder.mkdir()
         write_json(folder / "config.json", {"training": small().to_dict()})
-        begun = psutil.Process(innocent.pid).create_time()
+        begun = birth(psutil.Process(innocent.pid))
         write_status(folder, Status("running", 7, 40, "", innocent.pid, begun - 50, time.time()))
         for name in ("send_signal", "kill", "terminate"):
             monkeypatch.setattr(psutil.Process, name, lambda *_: pytest.fail("a stranger was signalled"))
@@ -274,10 +275,59 @@ def test_nothing_is_started_where_one_of_several_plans_is_wrong(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_nothing_is_started_where_a_note_is_too_long(tmp_path):
+    plans = [Plan(tmp_path / "fine", small()), Plan(tmp_path / "long", small(), note="a" * 5000)]
+    with pytest.raises(ValueError, match="note has 5,000 characters"):
+        launch(plans)
+    assert not list(tmp_path.iterdir())
+
+
+def test_runs_whose_process_could_not_be_started_say_why(tmp_path, monkeypatch):
+    def none(*_):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(worker, "_detached", none)
+    with pytest.raises(OSError):
+        launch([Plan(tmp_path / name, small()) for name in ("one", "two")])
+    for name in ("one", "two"):
+        told = standing(tmp_path / name)
+        assert told.state == "failed" and "allocate memory" in told.message
+
+
+def test_a_silent_process_is_not_given_a_second_beside_it(fake, monkeypatch):
+    folder, child = fake(HANGS)
+    monkeypatch.setattr(status, "STALE", -1.0)
+    assert read_run(folder).status.state == "failed" and alive(folder)
+    with pytest.raises(ValueError, match="stop it, then resume it"):
+        resume(folder)
+    assert read_status(folder).pid == child.pid, "the process that is there can still be stopped"
+
+
+SAVES = FAKE + (
+    "from rekd.training.stopping import stop_on_signal\n"
+    "with stop_on_signal(lambda: None, run) as stop:\n"
+    "    (run / 'child').write_text('')\n"
+    "    while not stop(): time.sleep(.05)\n"
+    "    write_status(run, Status('stopping', 8, 40, '', os.getpid(), birth(psutil.Process()), time.time()))\n"
+    "    time.sleep(1.5)\n"
+    "    write_status(run, Status('stopped', 8, 40, 'Its state is saved.'))\n"
+)
+
+
+def test_a_run_that_says_it_is_stopping_is_given_the_time_its_step_takes(fake, monkeypatch):
+    monkeypatch.setattr(runs, "GRACE", 0.4)
+    folder, child = fake(SAVES, "child")
+    asked = [threading.Thread(target=stop, args=(read_run(folder),)) for _ in range(2)]  # two pages at once
+    for thread in asked:
+        thread.start()
+    for thread in asked:
+        thread.join(30)
+    assert read_run(folder).status.message == "Its state is saved." and child.wait(20) == 0
+
+
 def test_what_is_done_or_at_work_is_not_resumed(unbroken, fake):
     with pytest.raises(ValueError, match="is done"):
         resume(unbroken[0] / "first")
     folder, _ = fake(HANGS)
     with pytest.raises(ValueError, match="is running"):
         resume(folder)
-    assert worker.NICENESS > 0
