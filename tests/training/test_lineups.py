@@ -24,9 +24,7 @@ PUBLISHED = ("paper", "official")
 def shallow(monkeypatch):
     """timm's and transformers' models with random weights and few layers, at no download."""
     create = vision.create
-    monkeypatch.setattr(
-        vision, "create", lambda name, **args: create(name, **{**args, "pretrained": False, "depth": 1})
-    )
+    monkeypatch.setattr(vision, "create", lambda name, args, **_: create(name, {**args, "depth": 1}))
 
     def pretrained(source, layers):
         arch = {**text_arch(), "max_position_embeddings": 512}
