@@ -17,6 +17,7 @@ TEACHER_VIEWS = ("own", "own-sampled", "student")
 PARTS = ("both", "rationale", "prediction")
 RATE_FORMS = ("auto", "example", "count")
 PRECISIONS = ("auto", "fp32", "bf16")
+OPTIMIZERS = ("adamw", "muon")
 REPORTS = ("", "tensorboard")
 MOST_WATCHED = 8
 INCIDENTAL = ("seed", "watched", "report_to", "log_every", "keep_states")
@@ -194,7 +195,10 @@ class TrainConfig:
     accumulation: int = 1
     """Micro-batches a step; the optimiser's batch is batch_size whatever this is."""
     learning_rate: float = 1e-4
-    """Feasibility runs: 5e-5 for six pretrained layers, 1e-4 for two, 1e-3 to 3e-3 for small vision models."""
+    """AdamW's. Feasibility runs: 5e-5 for six pretrained layers, 1e-4 for two, 1e-3 to 3e-3 for small vision models."""
+    optimizer: str = "adamw"
+    """Paper and official code: AdamW. muon (ours) is Muon for the matrices within the blocks, with which small vision
+    models from random weights need half the steps; see rekd.training.optimizers."""
     weight_decay: float = 0.01
     warmup: float = 0.06
     """Share of the steps with rising learning rate; cosine decay follows (feasibility runs)."""
@@ -226,6 +230,7 @@ class TrainConfig:
         choose("teacher_view", self.teacher_view, TEACHER_VIEWS)
         choose("rate_form", self.rate_form, RATE_FORMS)
         choose("precision", self.precision, PRECISIONS)
+        choose("optimizer", self.optimizer, OPTIMIZERS)
         choose("pooling", self.pooling, ("mean", "first"))
         if self.units:
             choose("units", self.units, UNIT_KINDS)

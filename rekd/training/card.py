@@ -41,6 +41,7 @@ SETTINGS = (
     "steps_done",
     "best_step",
     "batch_size",
+    "optimizer",
     "learning_rate",
     "weight_decay",
     "warmup",

@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from torch.optim import AdamW
 from tqdm import tqdm
 
 from rekd import masks
@@ -22,6 +21,7 @@ from rekd.training.alarms import NOT_FINITE
 from rekd.training.board import scalars
 from rekd.training.feed import Feed
 from rekd.training.gradients import term_norms
+from rekd.training.optimizers import make_optimizer
 from rekd.training.snapshots import cut_snapshots
 from rekd.training.state import Progress, cut_metrics, cut_states, load_state, restore_optimizer, save_state
 from rekd.training.stopping import Stopped
@@ -41,16 +41,6 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     if step < warm:
         return config.learning_rate * (step + 1) / warm
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, config.steps - warm)))
-
-
-def make_optimizer(objective: Objective, config: TrainConfig) -> AdamW:
-    """AdamW; biases, norms and single vectors are not decayed."""
-    named = [p for p in objective.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in named if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in named if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return AdamW(groups, lr=config.learning_rate, fused=named[0].device.type in ("cuda", "cpu"))
 
 
 class Trainer:
@@ -180,7 +170,7 @@ class Trainer:
                 logged[name] = logged.get(name, 0.0) + value.detach() / config.accumulation
         logged["gradient_norm"] = self.accelerator.clip_grad_norm_(self.objective.parameters(), config.clip)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(step, config)
+            group["lr"] = learning_rate(step, config) * group.get("scale", 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self._move_dual(logged.get("r") if whole is None else whole)

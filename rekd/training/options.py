@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rekd.config import KINDS, MASKINGS, PARTS, PRECISIONS, RATE_FORMS, TEACHER_VIEWS, UNIT_KINDS
+from rekd.config import KINDS, MASKINGS, OPTIMIZERS, PARTS, PRECISIONS, RATE_FORMS, TEACHER_VIEWS, UNIT_KINDS
 
 
 def _one_of(names: tuple[str, ...]) -> str:
@@ -40,6 +40,7 @@ HELP: dict[str, str] = {
     "batch_size": "examples a step",
     "accumulation": "micro-batches a step, to need less memory; must divide the batch size",
     "learning_rate": "highest learning rate, after the warm-up",
+    "optimizer": f"{_one_of(OPTIMIZERS)}; muon for the matrices within the blocks, AdamW for the rest",
     "weight_decay": "decay of matrices; biases and norms have none",
     "warmup": "share of the steps with rising learning rate, 0 to 1",
     "clip": "largest norm of the gradient",

@@ -28,6 +28,7 @@ FROM = {
     "rate_form": "auto is ours; example is the paper's printed form, count the official code's.",
     "example_rate_weight": "50 is ours: it keeps the number of units from carrying the label.",
     "learning_rate": "1e-5 is the paper's; ours are those that learnt best for each size.",
+    "optimizer": "AdamW is the paper's. With Muon within the blocks small vision models need half the steps.",
     "batch_size": "32 is the paper's.",
     "weight_decay": "The paper has 0.001 for images and 0 for texts.",
     "dropout": "The paper has 0.1 for images and 0.5 for texts.",

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from rekd.config import PRECISIONS
+from rekd.config import OPTIMIZERS, PRECISIONS
 from rekd.data import TASKS
 from rekd.training import choices
 from rekd.training.rows import row_count
@@ -154,14 +154,16 @@ def _more(values: Values, modality: str) -> None:
         pick("Precision", "precision", values, PRECISIONS)
         number("Examples of dev used", "dev_limit", values, 0, 10**7, 100)
         number("Steps between lines of metrics", "log_every", values, 1, 10**5, 5)
-    left, right = st.columns(2)
-    with left:
+    columns = st.columns(3)
+    with columns[0]:
+        pick("Optimiser", "optimizer", values, dict(zip(OPTIMIZERS, ("AdamW", "Muon within the blocks"), strict=True)))
+    with columns[1]:
         pick(
             "Metrics also go to",
             "report_to",
             values,
             {"": "nowhere else", "tensorboard": "TensorBoard, in the run's folder"},
         )
-    with right:
+    with columns[2]:
         if modality == "image":
             switch("Random crops and flips", "augment", values)

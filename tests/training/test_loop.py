@@ -100,10 +100,12 @@ def test_metrics_hold_every_term_by_name(tmp_path, data):
     assert rows[0]["tau"] > rows[-1]["tau"] == pytest.approx(0.1)
 
 
-def test_a_killed_run_goes_on_to_the_numbers_of_an_unbroken_one(tmp_path, data):
-    whole = trainer(tmp_path / "whole", data)
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_killed_run_goes_on_to_the_numbers_of_an_unbroken_one(tmp_path, data, optimizer):
+    config = replace(CONFIG, optimizer=optimizer)
+    whole = trainer(tmp_path / "whole", data, config)
     whole.train()
-    broken = trainer(tmp_path / "broken", data)
+    broken = trainer(tmp_path / "broken", data, config)
     step = broken._step
 
     def killed(number):
@@ -116,7 +118,7 @@ def test_a_killed_run_goes_on_to_the_numbers_of_an_unbroken_one(tmp_path, data):
         broken.train()
     with (tmp_path / "broken" / "metrics.jsonl").open("a") as file:
         file.write('{"step": 8, "task"')  # a line that the kill left half written
-    again = trainer(tmp_path / "broken", data)
+    again = trainer(tmp_path / "broken", data, config)
     assert again.progress.step == 4
     again.train()
     agree(again, whole)

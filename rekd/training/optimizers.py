@@ -1,0 +1,88 @@
+"""The optimisers of a run: AdamW for everything, or Muon for the matrices within the blocks and AdamW for the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import AdamW, Muon, Optimizer
+
+from rekd.config import TrainConfig
+
+MUON_RATE = 3.0
+"""Ours: Muon's learning rate as a multiple of AdamW's, after its updates are matched to AdamW's in size.
+
+On digits, a ViT of depth 2 comes to .92 on dev in 600 steps at 3, to .88 at 1, and with AdamW to .91 in 1,150."""
+_WITHIN_BLOCK = re.compile(r"\.(blocks|layers?)\.\d+\.")
+
+
+def make_optimizer(objective: nn.Module, config: TrainConfig) -> Optimizer:
+    """The optimiser that a run asks for; biases, norms and single vectors are not decayed.
+
+    A group's learning rate is the run's times its "scale", 1 where it has none.
+    """
+    named = {name: p for name, p in objective.named_parameters() if p.requires_grad}
+    inner = [name for name in named if config.optimizer == "muon" and _is_inner(name, named[name])]
+    rest = [named[name] for name in named if name not in set(inner)]
+    adamw = _adamw(rest, config)
+    if not inner:
+        return adamw
+    # Update sizes as AdamW's, so that one learning rate and one weight decay suit both: Liu et al., 2025 (Moonlight).
+    groups = [{"params": [named[name] for name in inner], "scale": MUON_RATE}]
+    values = {"lr": config.learning_rate, "weight_decay": config.weight_decay, "adjust_lr_fn": "match_rms_adamw"}
+    return Several([adamw, Muon(groups, **values)])
+
+
+def _is_inner(name: str, parameter: Tensor) -> bool:
+    return parameter.ndim == 2 and bool(_WITHIN_BLOCK.search(name))
+
+
+def _adamw(parameters: Sequence[Tensor], config: TrainConfig) -> AdamW:
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return AdamW(groups, lr=config.learning_rate, fused=parameters[0].device.type in ("cuda", "cpu"))
+
+
+class Several(Optimizer):
+    """Several optimisers, each of parameters of its own, as one."""
+
+    def __init__(self, parts: Iterable[Optimizer]):
+        self.parts = tuple(parts)
+        super().__init__([p for part in self.parts for group in part.param_groups for p in group["params"]], {})
+        self._gather()
+
+    def _gather(self) -> None:
+        self.param_groups = [group for part in self.parts for group in part.param_groups]
+
+    def step(self, closure=None) -> None:
+        for part in self.parts:
+            part.step(closure)
+
+    def state_dict(self) -> dict[str, Any]:
+        """As if the parameters of all parts were numbered through, the first part's first."""
+        state, groups = {}, []
+        for part, start in zip(self.parts, self._starts(), strict=True):
+            held = part.state_dict()
+            state |= {start + number: values for number, values in held["state"].items()}
+            groups += [group | {"params": [start + n for n in group["params"]]} for group in held["param_groups"]]
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`."""
+        groups = list(state_dict["param_groups"])
+        for part, start in zip(self.parts, self._starts(), strict=True):
+            mine, groups = groups[: len(part.param_groups)], groups[len(part.param_groups) :]
+            numbers = {number for group in mine for number in group["params"]}
+            state = {n - start: values for n, values in state_dict["state"].items() if n in numbers}
+            mine = [group | {"params": [n - start for n in group["params"]]} for group in mine]
+            part.load_state_dict({"state": state, "param_groups": mine})
+        self._gather()
+
+    def _starts(self) -> list[int]:
+        sizes = [sum(len(group["params"]) for group in part.param_groups) for part in self.parts]
+        return [0, *accumulate(sizes)][: len(sizes)]
