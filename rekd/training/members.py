@@ -21,20 +21,20 @@ _SHORT = {"tau_end": 0.5}
 
 def laptop() -> dict[str, dict[str, Any]]:
     """Digits, on two processor cores; few evaluations, since they take time too."""
-    shared = {"batch_size": 64, "weight_decay": 0.05, "augment": False, "dropout": 0.0, **_SHORT}
+    shared = {"batch_size": 64, "optimizer": "muon", "weight_decay": 0.05, "augment": False, "dropout": 0.0, **_SHORT}
     larger = {**shared, "backbone_args": {**_DIGITS, "embed_dim": 64, "depth": 2}}
     # Half the MLP's width leaves an RE of this size at chance.
     slim = {**_DIGITS, "embed_dim": 48, "depth": 2, "mlp_ratio": 4}
-    smaller = {**shared, "backbone_args": slim, "learning_rate": 3e-3, "steps": 360, "evaluate_every": 90}
+    smaller = {**shared, "backbone_args": slim, "learning_rate": 3e-3, "steps": 200, "evaluate_every": 50}
     return {
-        "cls": {**larger, "kind": "cls", "learning_rate": 3e-3, "steps": 1150, "evaluate_every": 230},
+        "cls": {**larger, "kind": "cls", "learning_rate": 4e-3, "steps": 540, "evaluate_every": 135},
         "teacher": {
             **larger,
             "kind": "re",
             "start": "@cls",
             "learning_rate": 1.5e-3,
-            "steps": 400,
-            "evaluate_every": 100,
+            "steps": 200,
+            "evaluate_every": 50,
         },
         "re": {**smaller, "kind": "re"},
         "rekd": {**smaller, "kind": "rekd", "teacher": "@teacher"},
