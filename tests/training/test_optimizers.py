@@ -11,7 +11,7 @@ from torch import nn
 
 from rekd.config import TrainConfig
 from rekd.models import build
-from rekd.training.optimizers import MUON_RATE, Several, make_optimizer
+from rekd.training.optimizers import MUON_RATE, MuonInFloat32, Several, make_optimizer
 from rekd.training.task import Objective
 
 
@@ -37,6 +37,21 @@ def test_muon_moves_the_matrices_within_the_blocks_of_both_towers_and_adamw_all_
     moved = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert sorted(moved) == sorted(id(p) for p in module.parameters() if p.requires_grad), "each once"
     assert [group.get("scale") for group in optimizer.param_groups] == [None, None, MUON_RATE]
+
+
+@pytest.mark.parametrize("shape", [(24, 8), (8, 24), (8, 8)])
+def test_muon_in_float32_moves_as_pytorchs_own(shape):
+    torch.manual_seed(0)
+    start, values = torch.randn(shape), {"lr": 0.1, "weight_decay": 0.1, "adjust_lr_fn": "match_rms_adamw"}
+    ours, theirs = (nn.Parameter(start.clone()) for _ in range(2))
+    pairs = [(ours, MuonInFloat32([ours], **values)), (theirs, torch.optim.Muon([theirs], **values))]
+    for _ in range(3):
+        grad = torch.randn(shape)
+        for parameter, optimizer in pairs:
+            parameter.grad = grad.clone()
+            optimizer.step()
+    moved = (ours - start).norm()
+    assert moved > 0.1 and (ours - theirs).norm() < 0.02 * moved, "apart by bfloat16's rounding alone"
 
 
 def test_without_it_there_is_one_optimiser_for_everything():
