@@ -58,8 +58,8 @@ LINEUPS: Mapping[str, LineUp] = MappingProxyType(
     {
         "laptop": LineUp(
             title="One minute on a laptop",
-            about="Handwritten digits among strokes: four small vision transformers from random weights, one to two "
-            "minutes each on two processor cores.",
+            about="Handwritten digits among strokes: four small vision transformers from random weights, about a "
+            "minute each on two processor cores.",
             task="digits",
             tasks=("digits",),
             members=members.laptop(),

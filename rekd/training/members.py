@@ -27,14 +27,14 @@ def laptop() -> dict[str, dict[str, Any]]:
     slim = {**_DIGITS, "embed_dim": 48, "depth": 2, "mlp_ratio": 4}
     smaller = {**shared, "backbone_args": slim, "learning_rate": 3e-3, "steps": 180, "evaluate_every": 60}
     return {
-        "cls": {**larger, "kind": "cls", "learning_rate": 3e-3, "steps": 600, "evaluate_every": 200},
+        "cls": {**larger, "kind": "cls", "learning_rate": 3e-3, "steps": 570, "evaluate_every": 190},
         "teacher": {
             **larger,
             "kind": "re",
             "start": "@cls",
             "learning_rate": 1.5e-3,
-            "steps": 180,
-            "evaluate_every": 60,
+            "steps": 171,
+            "evaluate_every": 57,
         },
         "re": {**smaller, "kind": "re"},
         "rekd": {**smaller, "kind": "rekd", "teacher": "@teacher"},
