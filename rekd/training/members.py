@@ -27,7 +27,7 @@ def laptop() -> dict[str, dict[str, Any]]:
     slim = {**_DIGITS, "embed_dim": 48, "depth": 2, "mlp_ratio": 4}
     smaller = {**shared, "backbone_args": slim, "learning_rate": 3e-3, "steps": 180, "evaluate_every": 60}
     return {
-        "cls": {**larger, "kind": "cls", "learning_rate": 3e-3, "steps": 570, "evaluate_every": 190},
+        "cls": {**larger, "kind": "cls", "learning_rate": 3e-3, "steps": 525, "evaluate_every": 175},
         "teacher": {
             **larger,
             "kind": "re",
