@@ -25,16 +25,16 @@ def laptop() -> dict[str, dict[str, Any]]:
     larger = {**shared, "backbone_args": {**_DIGITS, "embed_dim": 64, "depth": 2}}
     # Half the MLP's width leaves an RE of this size at chance.
     slim = {**_DIGITS, "embed_dim": 48, "depth": 2, "mlp_ratio": 4}
-    smaller = {**shared, "backbone_args": slim, "learning_rate": 3e-3, "steps": 180, "evaluate_every": 60}
+    smaller = {**shared, "backbone_args": slim, "learning_rate": 3e-3, "steps": 160, "evaluate_every": 54}
     return {
-        "cls": {**larger, "kind": "cls", "learning_rate": 3e-3, "steps": 525, "evaluate_every": 175},
+        "cls": {**larger, "kind": "cls", "learning_rate": 3e-3, "steps": 600, "evaluate_every": 200},
         "teacher": {
             **larger,
             "kind": "re",
             "start": "@cls",
             "learning_rate": 1.5e-3,
-            "steps": 171,
-            "evaluate_every": 57,
+            "steps": 180,
+            "evaluate_every": 60,
         },
         "re": {**smaller, "kind": "re"},
         "rekd": {**smaller, "kind": "rekd", "teacher": "@teacher"},
