@@ -16,6 +16,8 @@ from rekd.errors import reason
 
 MOST_SWELL = 100
 """How many times larger than packed an archive may say that its files are, where they are large at all."""
+CHUNK = 2**20
+"""Bytes that are unpacked at a time."""
 SMALL = 64 * 2**20
 """Bytes; below this size nothing swells dangerously, however well it was packed (blank pictures are)."""
 ENTRY_BYTES = 1024
@@ -78,15 +80,25 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most_bytes: int
     too_large = f"{_shown(info)} is larger than {most_bytes / 2**20:,.0f} MB unpacked, which is the most that is read."
     if info.file_size > most_bytes:
         raise ZipRefused(too_large)
-    try:
-        with archive.open(info) as file:
-            data = file.read(most_bytes + 1)
-    # A wrong checksum, cut data, an unknown method, a password: the module has an error of its own for each.
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
-        raise ZipRefused(f"{_shown(info)} is damaged in the archive ({reason(error)}). Pack it again.") from None
+    data = next(chunks(archive, info, most_bytes + 1), b"")
     if len(data) > most_bytes:
         raise ZipRefused(too_large)
     return data
+
+
+def chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int = CHUNK) -> Iterator[bytes]:
+    """One file of an archive in pieces of `size` bytes, no more in all than the archive says it has.
+
+    Raises:
+        ZipRefused: it is damaged, or can't be unpacked. What goes wrong with a piece outside is not taken for that.
+    """
+    try:
+        with archive.open(info) as file:
+            while chunk := file.read(size):
+                yield chunk
+    # A wrong checksum, cut data, an unknown method, a password: the module has an error of its own for each.
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
+        raise ZipRefused(f"{_shown(info)} is damaged in the archive ({reason(error)}). Pack it again.") from None
 
 
 def _fault(info: zipfile.ZipInfo) -> str:

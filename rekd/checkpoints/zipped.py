@@ -8,15 +8,14 @@ import os
 import re
 import shutil
 import zipfile
-import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from rekd.checkpoints.folders import FILES, TOKENIZER, CheckpointError
 from rekd.errors import reason
 from rekd.files import cache_folder, replaced_folder
-from rekd.zips import SMALL, ZipRefused, open_zip, safe_members
+from rekd.zips import SMALL, ZipRefused, chunks, open_zip, safe_members
 
 MOST_FILES = 2000
 MOST_BYTES = 8 * 2**30
@@ -24,8 +23,6 @@ MOST_BYTES = 8 * 2**30
 MOST_SWELL = 3
 """How many times larger than packed a checkpoint may be beyond SMALL: trained weights hardly pack, and zeros that would
 swell by far more are in memory whole once they are loaded."""
-CHUNK = 2**20
-"""Bytes that are unpacked at a time."""
 KEPT = 10
 """Unpacked archives in the cache; those unused for longest go, for the zip file has it all still."""
 _WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
@@ -126,32 +123,11 @@ def _unpack(archive: zipfile.ZipFile, files: dict[Path, zipfile.ZipInfo], home: 
         with replaced_folder(home) as temp:
             for place, member in files.items():
                 (temp / place).parent.mkdir(parents=True, exist_ok=True)
-                _copy(archive, member, temp / place)
+                with (temp / place).open("wb") as file:
+                    file.writelines(chunks(archive, member))
     except OSError:
         if not _whole(home, files):  # else another process was first
             raise
-
-
-def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path) -> None:
-    """Unpack one file, a chunk in memory at a time; `zipfile` gives no more of it than the size that was judged.
-
-    Raises:
-        ZipRefused: it is damaged. OSError: it can't be written.
-    """
-    with to.open("wb") as file:
-        for chunk in _chunks(archive, member):
-            file.write(chunk)
-
-
-def _chunks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    try:
-        with archive.open(member) as file:
-            while chunk := file.read(CHUNK):
-                yield chunk
-    # A wrong checksum, cut data, a password: the module has an error of its own for each.
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
-        name = PurePosixPath(member.filename.replace("\\", "/")).name
-        raise ZipRefused(f"“{name}” is damaged in the archive ({reason(error)}). Pack it again.") from None
 
 
 def _prune(home: Path) -> None:

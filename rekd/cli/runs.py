@@ -155,7 +155,7 @@ def _delete(arguments: argparse.Namespace) -> int:
     run = _run(arguments)
     gone = delete(run)
     root = gone.parents[1]
-    at = "" if root == home().absolute() else f" --at {root}"
+    at = "" if root == home() else f" --at {root}"
     print(f"{run.folder} is in the trash, as {gone}.\nBring it back: python -m rekd runs restore {gone.name}{at}")
     return 0
 

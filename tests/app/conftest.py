@@ -38,3 +38,12 @@ def surroundings(house, tmp_path, monkeypatch):
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch) -> Path:
+    """An empty folder of runs, the page's own."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    monkeypatch.setenv("REKD_RUNS", str(folder))
+    return folder

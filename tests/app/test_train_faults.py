@@ -18,14 +18,6 @@ from rekd.ui.state import View
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
-    folder = tmp_path / "runs"
-    folder.mkdir()
-    monkeypatch.setenv("REKD_RUNS", str(folder))
-    return folder
-
-
-@pytest.fixture
 def stops(monkeypatch):
     """The requests to stop that the page sends, each (run's name, at once); none reaches a process."""
     asked = []

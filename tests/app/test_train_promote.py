@@ -13,13 +13,9 @@ from rekd.training import promotion
 from rekd.training.promotion import telling
 
 
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    folder = tmp_path / "runs"
-    folder.mkdir()
-    monkeypatch.setenv("REKD_RUNS", str(folder))
+@pytest.fixture(autouse=True)
+def none_shipped(tmp_path, monkeypatch):
     monkeypatch.setattr("rekd.checkpoints.shipped", lambda: tmp_path / "none")
-    return folder
 
 
 @pytest.fixture

@@ -18,14 +18,6 @@ from rekd.training.status import read_status, write_status
 from rekd.training.trash import TRASH, trashed
 
 
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    folder = tmp_path / "runs"
-    folder.mkdir()
-    monkeypatch.setenv("REKD_RUNS", str(folder))
-    return folder
-
-
 def rows(at):
     return [text_of(block) for block in blocks(at) if "rk-run" in block]
 

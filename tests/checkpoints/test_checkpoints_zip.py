@@ -175,8 +175,8 @@ def test_damaged_content_is_said(own, tmp_path):
 
 def test_it_is_unpacked_once_and_again_where_the_cache_lost_something(own, tmp_path, monkeypatch):
     path, reads = archive(tmp_path / "any.zip", entries(own / "imdb-re")), []
-    read = zipped._chunks
-    monkeypatch.setattr(zipped, "_chunks", lambda *args: reads.append(1) or read(*args))
+    read = zipped.chunks
+    monkeypatch.setattr(zipped, "chunks", lambda *args: reads.append(1) or read(*args))
     folder = checkpoints.find(path)
     first = len(reads)
     assert checkpoints.find(path) == folder and len(reads) == first > 0
