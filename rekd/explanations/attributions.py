@@ -1,29 +1,28 @@
-"""Attributions as explanations: a score a unit from a method of Captum's, cut to one budget, and what it took.
+"""Attributions as explanations: a score a unit, cut to one budget, and what it took.
 
 The explained function is the logit of one class from the whole input. Methods change nothing on the model and share no
-state (see `methods`), so threads may attribute on one model at once.
+state (see `subject`), so threads may attribute on one model at once.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
-from typing import Any
 
 import torch
-from psutil import Process
 
 from rekd.config import choose
-from rekd.explanations.methods import METHODS, Subject, top
+from rekd.explanations.cost import Passes, TooLittleMemory, halving, measured
+from rekd.explanations.methods import METHODS, MethodSpec
+from rekd.explanations.subject import DoesNotFit, Result, Subject, first_chunk, top
 from rekd.imports import uncollected
 from rekd.masks import budget
+from rekd.measures.agreement import iou
 from rekd.types import Explanation, Prediction
 from rekd.units import Reading
 
-__all__ = ["METHODS", "attribute"]
+__all__ = ["METHODS", "DoesNotFit", "TooLittleMemory", "attribute", "passes"]
 
 
 def attribute(
@@ -36,6 +35,7 @@ def attribute(
     target: int | None = None,
     k: int | None = None,
     seed: int = 0,
+    heard: Callable[[int], None] | None = None,
 ) -> Explanation:
     """Attribute a model's logit to the units of one input and mark the k largest signed scores.
 
@@ -43,23 +43,27 @@ def attribute(
         method: a name in METHODS. name: what the model is called. model: a RationaleModel in eval mode; of a model that
         selects, its predictor with every unit visible is explained. reading: of one example by that model's reader.
         rate: gives k = budget(N, rate) where k is None. target: the class, None for the predicted one.
+        heard: told in this thread, after each chunk, how many passes were made since its last call; they add up to
+        `passes`. What it raises ends the method, and nothing of that is left behind.
 
     Returns:
-        Explanation: scores (N,) in logits; details with baseline, n, explained, seconds, peak_memory_mb and memory
-        (what that counts), and where the method has them convergence_delta, seed and iou_two_seeds.
+        Explanation: scores (N,) in logits (of AttentionRollout shares); details with baseline, n and counted (what n
+        counts), explained, chunk (passes at once), halved (how often memory ran out), seconds, peak_memory_mb and
+        memory (what that counts), and where the method has them convergence_delta, seed and iou_two_seeds.
 
     Raises:
+        DoesNotFit: the method is for other inputs, or has no meaning for this model.
+        TooLittleMemory: not even one pass at a time found room.
         ValueError: an unknown method, a reading of several examples, a class or k out of range, a model in train mode.
     """
-    choose("method", method, tuple(METHODS))
-    subject, prediction = _subject(model, reading, rate, target, k, seed)
-    spec = METHODS[method]
+    subject = subject_of(method, model, reading)
+    spec, prediction = METHODS[method], _prediction(subject)
+    subject = replace(subject, **_asked(subject, prediction, rate, target, k), seed=seed)
     with uncollected():  # before the clock runs: the first method would pay for all
         import_module("captum.attr")
-    with _measured(subject.batch.ids.device) as cost:
-        scores, details = spec.run(subject)
-        scores = scores.cpu()  # waits for the device, so that the seconds are whole
-    details |= {"explained": _explained(model, subject.target), **({"seed": seed} if spec.samples else {}), **cost}
+    with measured(subject.batch.ids.device) as cost:
+        (scores, details), chunk, halved = _run(spec, subject, Passes(heard))
+    details |= {"explained": _explained(spec, subject, details), "chunk": chunk, "halved": halved, **cost}
     return Explanation(
         method=method,
         model=name,
@@ -73,55 +77,77 @@ def attribute(
     )
 
 
-def _subject(model, reading: Reading, rate, target, k, seed) -> tuple[Subject, Prediction]:
+def passes(method: str, model, reading: Reading) -> int:
+    """Passes that `attribute` will make, a backward pass counted as two; the order of cost, and a progress bar's total.
+
+    Raises:
+        DoesNotFit, ValueError: as `attribute`.
+    """
+    return METHODS[method].passes(subject_of(method, model, reading))
+
+
+def subject_of(method: str, model, reading: Reading) -> Subject:
+    """One input of one model as a method is given it, checked; target, k and seed are to be set.
+
+    Raises:
+        DoesNotFit, ValueError: as `attribute`.
+    """
+    choose("method", method, tuple(METHODS))
     if len(reading.units) != 1:
         raise ValueError(f"the reading holds {len(reading.units)} examples; attribute one at a time")
     if model.training:
         raise ValueError("the model is in train mode, where dropout makes it random; call model.eval() first")
+    modality, fits = model.config.reader.modality, METHODS[method].modalities
+    if modality not in fits:
+        raise DoesNotFit(f"{method} is for {' and '.join(fits)} inputs, and this model reads {modality}.")
     batch, n = reading.batch.to(next(model.parameters()).device), len(reading.units[0])
-    k = budget(n, rate) if k is None else k
-    if not 1 <= k <= n:
-        raise ValueError(f"k is {k}; it must be between 1 and the {n} units of this input")
     with torch.no_grad():
-        prediction = Prediction(tuple(model.predict(batch)[0].double().softmax(0).tolist()))
+        features = model.features(batch).detach()
+    return Subject(model, batch, n, features, chunk=first_chunk(batch, n))
+
+
+def _prediction(subject: Subject) -> Prediction:
+    def whole(_: int) -> torch.Tensor:
+        with torch.no_grad():
+            return subject.model.predict_from(subject.batch, subject.features)
+
+    logits, _, _ = halving(whole, 1)  # for its sentence where there is no room
+    return Prediction(tuple(logits[0].double().softmax(0).tolist()))
+
+
+def _asked(subject: Subject, prediction: Prediction, rate: float, target: int | None, k: int | None) -> dict[str, int]:
+    k = budget(subject.n_units, rate) if k is None else k
+    if not 1 <= k <= subject.n_units:
+        raise ValueError(f"k is {k}; it must be between 1 and the {subject.n_units} units of this input")
     target = prediction.label if target is None else target
     if not 0 <= target < len(prediction.probs):
         raise ValueError(f"target is {target}; the model knows classes 0 to {len(prediction.probs) - 1}")
-    return Subject(model, batch, n, target, k, seed), prediction
+    return {"target": target, "k": k}
 
 
-def _explained(model, target: int) -> str:
-    every = ", every unit visible" if model.config.selects else ""
-    return f"logit of {model.config.classes[target]}{every}"
+def _run(spec: MethodSpec, subject: Subject, told: Passes) -> tuple[Result, int, int]:
+    """The method with as large a chunk as memory allows: its result on the processor, the chunk, times halved."""
+
+    def run(chunk: int) -> Result:
+        told.again()
+        return _both_seeds(spec, replace(subject, chunk=chunk, heard=told))
+
+    done = halving(run, subject.chunk)
+    told.finish(spec.passes(subject))
+    return done
 
 
-@contextmanager
-def _measured(device: torch.device) -> Iterator[dict[str, Any]]:
-    """A dict that holds seconds, peak_memory_mb and memory once the block is left.
+def _both_seeds(spec: MethodSpec, subject: Subject) -> Result:
+    """The scores, and of a method that samples how far the mask of the next seed agrees."""
+    scores, details = spec.run(subject)
+    if spec.samples:
+        other, _ = spec.run(replace(subject, seed=subject.seed + 1))
+        same = float(iou(top(scores, subject.k), top(other, subject.k)))
+        details |= {"seed": subject.seed, "iou_two_seeds": same}
+    return scores.cpu(), details  # waits for the device, so that the seconds are whole
 
-    On a CUDA device: what its allocator held beyond the start. Elsewhere: how far the resident memory of the whole
-    process rose, looked at every 20 ms; other work of the process counts too, memory that was free already does not.
-    """
-    out: dict[str, Any] = {"memory": "rise of the process's resident memory"}
-    resident, done, seen = Process().memory_info, threading.Event(), [0]
 
-    def watch() -> None:
-        while not done.wait(0.02):
-            seen[0] = max(seen[0], resident().rss)
-
-    on_gpu, watcher = device.type == "cuda", threading.Thread(target=watch, daemon=True)
-    if on_gpu:
-        torch.cuda.reset_peak_memory_stats(device)
-    base = torch.cuda.memory_allocated(device) if on_gpu else resident().rss
-    start = time.perf_counter()
-    watcher.start()
-    try:
-        yield out
-    finally:
-        out["seconds"] = time.perf_counter() - start
-        done.set()
-        watcher.join()
-    peak = max(seen[0], resident().rss)
-    if on_gpu:
-        peak, out["memory"] = torch.cuda.max_memory_allocated(device), "GPU memory held at once"
-    out["peak_memory_mb"] = max(0, peak - base) / 2**20
+def _explained(spec: MethodSpec, subject: Subject, details) -> str:
+    config = subject.model.config
+    what = f"logit of {config.classes[subject.target]}" if spec.by_class else f"attention read at {details['read_at']}"
+    return what + (", every unit visible" if config.selects else "")

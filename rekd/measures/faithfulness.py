@@ -94,24 +94,32 @@ def ranked_masks(order: Tensor, counts: Sequence[int]) -> Tensor:
     return rank[None] < torch.tensor(counts)[:, None]
 
 
-def plan(mask: Sequence[bool] | Tensor, scores: Sequence[float] | Tensor, *, with_aopc: bool = True) -> Tensor:
-    """The masks that `faithfulness` asks about without curves: all units, the marked, the rest, best shares, the rests.
+def plan(
+    mask: Sequence[bool] | Tensor,
+    scores: Sequence[float] | Tensor,
+    *,
+    with_aopc: bool = True,
+    with_curves: bool = False,
+    seed: int = 0,
+) -> Tensor:
+    """The masks that `faithfulness` asks about: all units, the marked, the rest, best shares, the rests, the curves'.
 
     Whoever scores several masks of an input asks a Remembering judge about all their plans at once, in fewer batches.
 
     Args:
-        mask, scores, with_aopc: as for `faithfulness`.
+        mask, scores, with_aopc, with_curves, seed: as for `faithfulness`.
 
     Returns:
-        (3 or, with AOPC, 3 + 2 * len(SHARES), N) bool.
+        (M, N) bool: 3 masks, with AOPC 2 * len(SHARES) more, then with curves about 80.
     """
     mask, scores = _checked(mask, scores)
     n = len(mask)
     masks = [torch.ones(1, n, dtype=torch.bool), mask[None], ~mask[None]]
+    order = scores.argsort(descending=True, stable=True)
     if with_aopc:
-        tops = ranked_masks(scores.argsort(descending=True, stable=True), [budget(n, share) for share in SHARES])
+        tops = ranked_masks(order, [budget(n, share) for share in SHARES])
         masks += [tops, ~tops]
-    return torch.cat(masks)
+    return torch.cat(masks + (_curve_masks(order, seed) if with_curves else []))
 
 
 def faithfulness(
@@ -139,12 +147,10 @@ def faithfulness(
     """
     mask, scores = _checked(mask, scores)
     judge = judge if isinstance(judge, Remembering) else Remembering(judge)
-    masks = plan(mask, scores, with_aopc=with_aopc)
-    order = scores.argsort(descending=True, stable=True)
-    answer = judge(torch.cat([masks, *_curve_masks(order, seed)]) if with_curves else masks)
+    answer = judge(plan(mask, scores, with_aopc=with_aopc, with_curves=with_curves, seed=seed))
     if not 0 <= target < answer.shape[1]:
         raise ValueError(f"target is {target}; the judge knows classes 0 to {answer.shape[1] - 1}")
-    whole, *rest = answer[: len(masks), target].tolist()
+    whole, *rest = answer[: 3 + 2 * len(SHARES) * with_aopc, target].tolist()
     kept, left, *shares = [whole - p for p in rest]
     values = {"sufficiency": kept, "comprehensiveness": left}
     if with_aopc:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,6 +48,23 @@ class Tower(Protocol):
     def classify(self, hidden: Hidden) -> Tensor:
         """Label logits (B, K), pooled over visible tokens."""
 
+    def pooled(self, batch: Batch) -> Tensor:
+        """Share of each token in what `classify` reads of a whole input, prefix first: (B, P + T), rows add up to 1."""
+
+
+_WATCHED: ContextVar[list[Tensor] | None] = ContextVar("watched attention", default=None)
+
+
+@contextmanager
+def watched_attention() -> Iterator[list[Tensor]]:
+    """A list to which each layer of attention that this thread runs within the block adds its weights (B, H, T, T)."""
+    weights: list[Tensor] = []
+    before = _WATCHED.set(weights)
+    try:
+        yield weights
+    finally:
+        _WATCHED.reset(before)
+
 
 def attend(
     query: Tensor,
@@ -68,6 +88,8 @@ def attend(
     Returns:
         (B, H, T, d).
     """
+    if (watched := _WATCHED.get()) is not None:
+        watched.append(_weights(query, key, allowed, visible, scale))
     if visible is None:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed, dropout_p=dropout, scale=scale)
     seen = (visible > 0.5)[:, None, None, :]
@@ -79,6 +101,17 @@ def attend(
     if visible.requires_grad and torch.is_grad_enabled():
         out = out + _secant(query, key, value, out, allowed, kept, visible, scale).to(out.dtype)
     return out
+
+
+def _weights(query, key, allowed, visible, scale) -> Tensor:
+    """What `attend` gives each key, 0 throughout for a query that sees none: (B, H, T, T)."""
+    scores = (query @ key.transpose(-2, -1)).float() * scale
+    if visible is not None:
+        seen = (visible > 0.5)[:, None, None, :]
+        allowed = seen if allowed is None else seen & allowed
+    if allowed is None:
+        return scores.softmax(-1)
+    return scores.masked_fill(~allowed, -torch.inf).softmax(-1).nan_to_num(0.0)
 
 
 def _secant(query, key, value, out, allowed, kept, visible, scale) -> Tensor:

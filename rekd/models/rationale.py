@@ -46,15 +46,26 @@ class RationaleModel(nn.Module):
         Raises:
             ValueError: the model has no generator.
         """
+        return self.select_from(batch, self.selector_features(batch))
+
+    def selector_features(self, batch: Batch) -> Tensor:
+        """The generator's differentiable input: content embeddings (B, T, D), or pixels (B, 3, H, W)."""
+        return self._chooser().features(batch)
+
+    def select_from(self, batch: Batch, features: Tensor) -> Tensor:
+        """`select` from the generator's differentiable input, for perturbations of it."""
+        tower = self._chooser()
+        hidden = tower.encode(tower.content(features), batch, None)
+        with torch.autocast(batch.unit_mask.device.type, enabled=False):  # logits meet noise and a threshold: float32
+            token_logits = self.selector(hidden.tokens.float()).squeeze(-1)
+            return _mean_by_unit(token_logits, batch)
+
+    def _chooser(self) -> Tower:
         if self.generator is None:
             raise ValueError(
                 f"a {self.config.kind!r} model has no generator and selects nothing; use an 're' or 'rekd' model"
             )
-        tower = self.generator
-        hidden = tower.encode(tower.content(tower.features(batch)), batch, None)
-        with torch.autocast(batch.unit_mask.device.type, enabled=False):  # logits meet noise and a threshold: float32
-            token_logits = self.selector(hidden.tokens.float()).squeeze(-1)
-            return _mean_by_unit(token_logits, batch)
+        return self.generator
 
     def predict(self, batch: Batch, mask: Tensor | None = None) -> Tensor:
         """Label logits (B, K) float32 from the units that mask (B, N) keeps; None shows every unit."""
@@ -97,7 +108,7 @@ class RationaleModel(nn.Module):
             b, _, height, width = attributions.shape
             cells = attributions.reshape(b, -1, rows, height // rows, columns, width // columns)
             return cells.sum((1, 3, 5)).reshape(b, rows * columns)
-        return _sum_by_unit(attributions.sum(-1), batch)
+        return sum_by_unit(attributions.sum(-1), batch)
 
 
 def spread_to_tokens(mask: Tensor, batch: Batch) -> Tensor:
@@ -107,12 +118,13 @@ def spread_to_tokens(mask: Tensor, batch: Batch) -> Tensor:
     return torch.where(owned, values, 1.0) * batch.token_mask
 
 
-def _sum_by_unit(token_values: Tensor, batch: Batch) -> Tensor:
+def sum_by_unit(token_values: Tensor, batch: Batch) -> Tensor:
+    """Values of tokens (B, T), summed over each unit's: (B, N); those of special tokens and padding are left out."""
     owned = batch.token_units >= 0
     sums = token_values.new_zeros(batch.unit_mask.shape)
     return sums.scatter_add(1, batch.token_units.clamp(min=0), token_values * owned)
 
 
 def _mean_by_unit(token_values: Tensor, batch: Batch) -> Tensor:
-    counts = _sum_by_unit(torch.ones_like(token_values), batch).clamp(min=1)
-    return _sum_by_unit(token_values, batch) / counts
+    counts = sum_by_unit(torch.ones_like(token_values), batch).clamp(min=1)
+    return sum_by_unit(token_values, batch) / counts

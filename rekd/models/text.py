@@ -119,6 +119,13 @@ class TextTower(nn.Module):
         pooled = masked_mean(hidden.tokens, hidden.seen) if self.pooling == "mean" else hidden.tokens[:, 0]
         return self.head(self.dropout(pooled))
 
+    def pooled(self, batch: Batch) -> Tensor:
+        weight = batch.token_mask.float()
+        if self.pooling != "mean":
+            weight = torch.zeros_like(weight)
+            weight[:, 0] = 1
+        return weight / weight.sum(1, keepdim=True)
+
 
 def check_length(tower: TextTower, max_tokens: int) -> None:
     """Refuse a reader that reads further than the encoder has positions.

@@ -92,6 +92,18 @@ class VisionTower(nn.Module):
         pooled = hidden.prefix[:, 0] if self.vit.global_pool == "token" else self._pool(hidden)
         return self.vit.head(self.vit.head_drop(self.vit.fc_norm(pooled)))
 
+    def pooled(self, batch: Batch) -> Tensor:
+        tokens = batch.token_mask.float()
+        prefix = tokens.new_zeros(len(tokens), self.prefix)
+        if hasattr(self.vit, "head_dist"):
+            prefix[:, :2], tokens = 1, torch.zeros_like(tokens)
+        elif self.vit.global_pool == "token":
+            prefix[:, 0], tokens = 1, torch.zeros_like(tokens)
+        elif self.vit.pool_include_prefix:
+            prefix[:] = 1
+        weight = torch.cat([prefix, tokens], 1)
+        return weight / weight.sum(1, keepdim=True)
+
     def _pool(self, hidden: Hidden) -> Tensor:
         tokens, seen = hidden.tokens, hidden.seen
         if self.vit.pool_include_prefix:
