@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rekd.ui import cache, components, details, figures, lineup, scores, state
+from rekd.ui import cache, components, details, difference, figures, lineup, scores, state
 
 if TYPE_CHECKING:
     from rekd.checkpoints import Info
@@ -16,20 +16,28 @@ if TYPE_CHECKING:
     from rekd.ui.frame import Desk
     from rekd.ui.picker import Subject
 
-SHOWS = {"mask": "Selected", "select": "P(select)", "difference": "Difference to the teacher"}
+SHOWS = {"mask": "Selected", "select": "P(select)", "difference": "Difference"}
 SHOW_HELP = (
     "Selected: the hard mask of the mask rule, all that the predictor sees. P(select): how likely each unit is to be "
-    "selected, without noise. Difference: against what the teacher selected."
+    "selected, without noise. Difference: against what another model selected. " + difference.HELP
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """How masks are drawn in this run: the view, and the teacher's mask where a difference is to be seen."""
+    """How masks are drawn in this run: the view, and whose mask a difference is taken to.
+
+    reference: None where no model selects. whose: what its model is called.
+    """
 
     subject: Subject
     show: str
-    teacher: Explanation | None = None
+    reference: Explanation | None = None
+    whose: str = ""
+
+    def differs(self, item: Explanation) -> bool:
+        """Whether the difference of this explanation to the reference is what is shown."""
+        return self.show == "difference" and self.reference not in (None, item) and item.rule != "all"
 
     def draw(self, info: Info, item: Explanation, tone: str, label: str) -> str:
         """The input with the explanation's marks on it, as HTML."""
@@ -37,30 +45,50 @@ class Drawing:
         show, reference = self.show, None
         if item.rule == "all":
             show = "whole"
-        elif show == "difference" and self.teacher is not None and self.teacher is not item:
-            reference = scores.align(self.teacher.mask, self.teacher.units, item.units, False)
+        elif self.differs(item):
+            reference = scores.align(self.reference.mask, self.reference.units, item.units, False)
         else:
             show = "mask" if show == "difference" else show
         text = self.subject.example.text
         if text is None:
-            return figures.on_image(read.pictures[0], item, label, tone, show, reference)
+            return figures.on_image(read.pictures[0], item, label, tone, show, reference, self.whose)
         return figures.on_text(text, read.stops[0], item, label, tone, show, reference)
 
 
-def switch(desk: Desk) -> str:
-    """Draw the switch between the views with its legend; returns the view that can be shown."""
-    offered = [show for show in state.SHOWS if show != "difference" or "teacher" in desk.chosen]
+def switch(desk: Desk) -> tuple[str, str]:
+    """Draw the switch between the views with its legend; returns the view and the slot that differences are taken to.
+
+    The slot is "" where no model selects.
+    """
+    selecting = [slot for slot, info in desk.chosen.items() if info.config.selects]
+    offered = [show for show in state.SHOWS if show != "difference" or selecting]
     show = desk.view.show if desk.view.show in offered else "mask"
-    st.segmented_control(
-        "Show",
-        offered,
-        format_func=SHOWS.get,
-        help=SHOW_HELP,
-        label_visibility="collapsed",
-        **state.widget("show", show),
-    )
-    st.html(components.legend(show, desk.modality == "image"))
-    return show
+    against = desk.view.against if desk.view.against in selecting else next(iter(selecting), "")
+    with st.container(horizontal=True, vertical_alignment="center", key="shows"):
+        st.segmented_control(
+            "Show",
+            offered,
+            format_func=SHOWS.get,
+            help=SHOW_HELP,
+            label_visibility="collapsed",
+            **state.widget("show", show),
+        )
+        if show == "difference" and len(selecting) > 1:
+            st.segmented_control(
+                "Difference to",
+                selecting,
+                format_func=lambda slot: f"to {_called(desk, slot)}",
+                label_visibility="collapsed",
+                **state.widget("against", against),
+            )
+    st.html(components.legend(show, desk.modality == "image", _called(desk, against)))
+    return show, against
+
+
+def _called(desk: Desk, slot: str) -> str:
+    """A slot's model within a sentence."""
+    name = lineup.row_names(desk.chosen).get(slot, "")
+    return "the teacher" if name == "Teacher" else name
 
 
 def cards(desk: Desk, subject: Subject) -> tuple[dict[str, Explanation], Drawing] | None:
@@ -70,7 +98,7 @@ def cards(desk: Desk, subject: Subject) -> tuple[dict[str, Explanation], Drawing
 
     for note in subject.notes:
         st.caption(note)
-    show = switch(desk)
+    show, against = switch(desk)
     with st.container(key="cards"):
         columns = st.columns(len(desk.chosen))
     places = [
@@ -79,6 +107,7 @@ def cards(desk: Desk, subject: Subject) -> tuple[dict[str, Explanation], Drawing
     ]
     found: dict[str, Explanation] = {}
     try:
+        drawing = _drawing(desk, subject, show, against)
         for (slot, info), place in zip(desk.chosen.items(), places, strict=True):
             with place:
                 try:
@@ -87,11 +116,24 @@ def cards(desk: Desk, subject: Subject) -> tuple[dict[str, Explanation], Drawing
                 except CheckpointError as fault:
                     st.error(components.plain(str(fault)), icon=":material/folder_off:")
                     continue
-                _card(slot, info, found[slot], Drawing(subject, show, found.get("teacher")))
+                _card(slot, info, found[slot], drawing)
     except NothingToRead as nothing:
         st.info(components.plain(str(nothing)), icon=":material/edit:")
         return None
-    return (found, Drawing(subject, show, found.get("teacher"))) if found else None
+    return (found, drawing) if found else None
+
+
+def _drawing(desk: Desk, subject: Subject, show: str, against: str) -> Drawing:
+    """How cards and panels are drawn; what a difference is taken to is computed first, wherever its card stands."""
+    from rekd.checkpoints import CheckpointError
+
+    if not against or show != "difference":
+        return Drawing(subject, show)
+    try:
+        item = cache.rationale(desk.chosen[against], subject.example, desk.view.rule, desk.view.seed)
+    except CheckpointError:  # its own card says what is wrong
+        return Drawing(subject, "mask")
+    return Drawing(subject, show, item, _called(desk, against))
 
 
 def _card(slot: str, info: Info, item: Explanation, drawing: Drawing) -> None:
@@ -107,21 +149,21 @@ def _card(slot: str, info: Info, item: Explanation, drawing: Drawing) -> None:
             components.head(title, info.name, tags),
             components.verdict(item.prediction, info.config.classes, example.label),
             components.counted(item, cut=cut),
-            _against(item, drawing),
             drawing.draw(info, item, tone, f"{title} ({info.name})"),
+            _against(item, drawing),
             components.note(note and f"This model {note}.", repaired),
+            details.leak_line(info),
         )
     )
     details.popover(info)
 
 
 def _against(item: Explanation, drawing: Drawing) -> str:
-    """In the difference view, the three counts in words."""
-    if drawing.show != "difference" or drawing.teacher in (None, item) or item.rule == "all":
+    """In the difference view, what both selected and what one alone, in words and numbers."""
+    if not drawing.differs(item):
         return ""
-    reference = scores.align(drawing.teacher.mask, drawing.teacher.units, item.units, False)
-    both, theirs, own = figures.tally(item.mask, reference)
-    return components.note(f"{both} agreed, {theirs} only the teacher, {own} only this one")
+    found = difference.compare(item, drawing.reference)
+    return difference.described(item, found, drawing.whose, drawing.subject.example.text)
 
 
 def budget(desk: Desk, found: Mapping[str, Explanation]) -> tuple[int, str]:

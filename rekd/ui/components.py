@@ -119,21 +119,22 @@ _LEGENDS = {
         '<i class="rk-box rk-box-agreed"></i> in the mask',
     ),
     ("difference", False): (
-        '<mark class="rk-agreed">word</mark> agreed with the teacher',
-        '<mark class="rk-only-teacher">word</mark> only the teacher',
-        '<mark class="rk-only-student">word</mark> only this one',
+        '<mark class="rk-agreed">word</mark> agreed with {whose}',
+        '<mark class="rk-only-theirs">word</mark> only {whose}',
+        '<mark class="rk-only-own">word</mark> only this one',
     ),
     ("difference", True): (
-        '<i class="rk-box rk-box-agreed"></i> agreed with the teacher',
-        '<i class="rk-box rk-box-teacher"></i> dashed: only the teacher',
-        '<i class="rk-box rk-box-student"></i> hatched: only this one',
+        '<i class="rk-box rk-box-agreed"></i> agreed with {whose}',
+        '<i class="rk-box rk-box-theirs"></i> dashed: only {whose}',
+        '<i class="rk-box rk-box-own"></i> hatched: only this one',
     ),
 }
 
 
-def legend(show: str, image: bool) -> str:
-    """What the signs of the chosen view mean, drawn with the signs themselves."""
-    entries = "".join(f'<span class="rk-key">{entry}</span>' for entry in _LEGENDS[show, image])
+def legend(show: str, image: bool, whose: str = "the teacher") -> str:
+    """What the signs of the chosen view mean, drawn with the signs themselves. whose: the difference is taken to."""
+    named = (entry.replace("{whose}", escape(whose)) for entry in _LEGENDS[show, image])
+    entries = "".join(f'<span class="rk-key">{entry}</span>' for entry in named)
     return f'<div class="rk-legend">{entries}</div>'
 
 

@@ -107,6 +107,30 @@ def leaks(metrics: Mapping[str, Any]):
         return None
 
 
+def leak_line(info: Info) -> str:
+    """What a model's masks give away, as one line on its card; what is over its bound is flagged and red."""
+    report = leaks(info.metrics) if info.config.selects else None
+    if report is None:
+        return ""
+    over = {"swap": not report.honest, **{name: name in report.warnings for name in ("count", "mask")}}
+    swap, count, mask, _ = report.sentences()
+    shown = (
+        ("count", f"count {components.percent(report.count)}", count),
+        ("mask", f"mask {components.percent(report.mask_only)}", mask),
+        ("swap", f"swap {100 * report.swap:+.1f} points".replace("-", "−"), swap),
+    )
+    parts = (
+        f'<span title="{escape(tip, quote=True)}">{_flagged(text) if over[name] else text}</span>'
+        for name, text, tip in shown
+    )
+    chance = components.percent(report.chance)
+    return f'<div class="rk-note">Label from the mask alone (chance {chance}): {", ".join(parts)}</div>'
+
+
+def _flagged(text: str) -> str:
+    return f'<span class="rk-flag">⚑ {text}</span>'
+
+
 def leak_list(report) -> str:
     """The report's sentences, verdict first; flagged in words, not by colour alone."""
     swap, count, mask, classes = report.sentences()

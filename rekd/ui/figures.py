@@ -21,17 +21,17 @@ HEAT = 62
 
 
 def signs(mask: Sequence[bool], reference: Sequence[bool] | None, show: str) -> list[str]:
-    """The sign of each unit, "" for none: selected, or against a reference agreed, only the teacher's, only its own."""
+    """The sign of each unit, "" for none: selected, or against a reference agreed, only theirs, only its own."""
     if show != "difference" or reference is None:
         return ["rk-sel" if on else "" for on in mask]
-    names = {(True, True): "rk-agreed", (False, True): "rk-only-teacher", (True, False): "rk-only-student"}
+    names = {(True, True): "rk-agreed", (False, True): "rk-only-theirs", (True, False): "rk-only-own"}
     return [names.get((bool(on), bool(other)), "") for on, other in zip(mask, reference, strict=True)]
 
 
 def tally(mask: Sequence[bool], reference: Sequence[bool]) -> tuple[int, int, int]:
-    """How many units both selected, only the teacher, only this model."""
+    """How many units both selected, only the reference, only this model."""
     found = signs(mask, reference, "difference")
-    return tuple(found.count(name) for name in ("rk-agreed", "rk-only-teacher", "rk-only-student"))
+    return tuple(found.count(name) for name in ("rk-agreed", "rk-only-theirs", "rk-only-own"))
 
 
 def on_text(
@@ -80,8 +80,9 @@ def on_image(
     tone: str,
     show: str = "mask",
     reference: Sequence[bool] | None = None,
+    whose: str = "the teacher",
 ) -> str:
-    """An image (H, W, 3) uint8, as the model sees it, under one of the views of `on_text`."""
+    """An image (H, W, 3) uint8, as the model sees it, under one of the views of `on_text`. whose: the reference is."""
     boxes, width, colour = item.units.places, svg.line_width(pixels), TONES[tone]
     if show == "whole":
         return svg.figure(svg.stage(pixels, boxes, [1.0] * len(boxes)), "", f"{label}: the whole image")
@@ -92,24 +93,26 @@ def on_image(
         veil = "" if plain else svg.tint(boxes, colour, [0.85 * level for level in levels])
         return svg.figure(rgba, veil + svg.outline(chosen, "#FFFFFF", width * 0.6), _alt(label, item, pixels))
     if show == "difference" and reference is not None:
-        return _image_difference(pixels, item, label, reference, width)
+        return _image_difference(pixels, item, label, reference, width, whose)
     layers = svg.outline(chosen, colour, width)
     return svg.figure(svg.stage(pixels, boxes, [float(on) for on in item.mask]), layers, _alt(label, item, pixels))
 
 
-def _image_difference(pixels, item: Explanation, label: str, reference: Sequence[bool], width: float) -> str:
+def _image_difference(
+    pixels: np.ndarray, item: Explanation, label: str, reference: Sequence[bool], width: float, whose: str
+) -> str:
     boxes, found = item.units.places, signs(item.mask, reference, "difference")
     group = {name: [b for b, s in zip(boxes, found, strict=True) if s == name] for name in set(found)}
-    shown = [{"rk-agreed": 1.0, "rk-only-student": 0.8, "rk-only-teacher": 0.5}.get(s, 0.0) for s in found]
-    teacher, student = group.get("rk-only-teacher", []), group.get("rk-only-student", [])
+    shown = [{"rk-agreed": 1.0, "rk-only-own": 0.8, "rk-only-theirs": 0.5}.get(s, 0.0) for s in found]
+    others, mine = group.get("rk-only-theirs", []), group.get("rk-only-own", [])
     layers = (
-        svg.outline(teacher, TEACHER, width, dash=f"{3 * width:.2f} {2.4 * width:.2f}")
-        + svg.hatch(student, STUDENT, width * 0.7)
-        + svg.outline(student, STUDENT, width)
+        svg.outline(others, TEACHER, width, dash=f"{3 * width:.2f} {2.4 * width:.2f}")
+        + svg.hatch(mine, STUDENT, width * 0.7)
+        + svg.outline(mine, STUDENT, width)
         + svg.outline(group.get("rk-agreed", []), AGREED, width)
     )
     both, theirs, own = tally(item.mask, reference)
-    alt = f"{label}: {both} patches agreed with the teacher, {theirs} only the teacher's, {own} only its own"
+    alt = f"{label}: {both} patches agreed with {whose}, {theirs} only {whose}, {own} only this one"
     return svg.figure(svg.stage(pixels, boxes, shown), layers, alt)
 
 

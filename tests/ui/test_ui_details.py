@@ -38,6 +38,13 @@ def test_each_figure_outside_its_bound_is_flagged_in_words():
     assert details.leak_list(replace(REPORT, swap=0.2, count=0.9, mask_only=0.99)).count("outside the bound") == 3
 
 
+def test_the_card_says_what_the_mask_gives_away_and_flags_what_is_over_its_bound():
+    line = details.leak_line(info(metrics={"leaks": replace(REPORT, count=0.58, swap=0.2).to_dict()}))
+    assert "(chance 50" in line and line.count("rk-flag") == 2
+    assert "⚑ count 58" in line and "⚑ swap +20.0 points" in line and "⚑ mask" not in line
+    assert details.leak_line(info()) == "" == details.leak_line(info(config=text_config(kind="cls")))
+
+
 def test_class_names_of_a_report_are_escaped():
     assert "<b>x" not in details.leak_list(replace(REPORT, classes=("<b>x", "<i>")))
 

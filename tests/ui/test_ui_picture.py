@@ -80,7 +80,7 @@ def test_a_difference_tells_its_three_groups_apart_without_colour():
     assert len(dashed) == 1 and dashed[0].get("stroke") == figures.TEACHER
     hatched = [path for path in paths(root) if path.get("stroke") == figures.STUDENT and path.get("stroke-opacity")]
     assert len(hatched) == 1
-    assert "1 patches agreed with the teacher, 1 only the teacher" in block
+    assert "1 patches agreed with the teacher, 1 only the teacher," in block
 
 
 def test_heat_veils_each_patch_by_its_probability():

@@ -75,7 +75,7 @@ def test_marks_join_over_a_space_but_not_over_a_line_or_an_unmarked_word():
 
 
 def test_marks_of_two_signs_do_not_join():
-    assert len(runs("a b", words("a b").places, ["rk-agreed", "rk-only-student"])) == 2
+    assert len(runs("a b", words("a b").places, ["rk-agreed", "rk-only-own"])) == 2
 
 
 def test_a_unit_that_spans_the_next_is_not_shown_twice():
@@ -102,7 +102,7 @@ def test_direction_is_the_text_s_own():
 def test_the_three_signs_of_a_difference_are_three():
     item = explanation("a b c d", [True, True, False, False])
     signs = figures.signs(item.mask, [True, False, True, False], "difference")
-    assert signs == ["rk-agreed", "rk-only-student", "rk-only-teacher", ""]
+    assert signs == ["rk-agreed", "rk-only-own", "rk-only-theirs", ""]
     assert figures.tally(item.mask, [True, False, True, False]) == (1, 1, 1)
 
 
