@@ -5,11 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from rekd.imports import freeze
-from rekd.ui.cards import budget, cards
+from rekd.ui.cards import cards
+from rekd.ui.deeper import deeper
 from rekd.ui.frame import frame
-from rekd.ui.panels import panels
 from rekd.ui.picker import pick
-from rekd.ui.table import ScoreTable
 
 
 def explore() -> None:
@@ -24,13 +23,7 @@ def explore() -> None:
     if drawn is None:
         return
     found, drawing = drawn
-    k, whose = budget(desk, found)
-    above = st.container()  # the panels stand above the table, whose first rows are there before them
-    table = ScoreTable(desk, drawing, found, k)
-    with above:
-        for name, item in panels(desk, drawing, k, whose):
-            table.add({name: item})
-    table.finish()
+    deeper(desk, drawing, found)
 
 
 explore()

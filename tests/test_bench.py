@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import builtins
 
+import numpy as np
 import pytest
 
 from rekd.bench import app as bench
-from rekd.bench import live, page
+from rekd.bench import live, methods, page
 from rekd.cli import main
 
 MEASURED = {
@@ -56,3 +57,27 @@ def test_the_table_of_the_live_page_counts_the_clicks_that_took_too_long():
     told = "\n".join(live.lines(measured, {"cores": 2}))
     assert "0.20 s (0.10 to 0.45) | 0.3 s |" in told and "| of 3 clicks, longer than that | 1 |" in told
     assert "0.2 % of a core | 3 % |" in told and "Measured on: cores 2." in told
+
+
+def test_the_cost_of_every_method_is_measured_and_summed():
+    from explained import image_case
+
+    from rekd.checkpoints import Checkpoint, Info
+    from rekd.explanations.attributions import METHODS
+    from rekd.types import Example
+    from rekd.units import ImageReader
+
+    model, _ = image_case()
+    info = Info("tiny", None, model.config, "digits", "cls", "", 0, 0)
+    example = Example("bench", image=np.random.default_rng(5).integers(0, 256, (16, 16, 3), dtype=np.uint8))
+    found = methods.costs(Checkpoint(info, model, ImageReader(model.config.reader)), example)
+    assert {cost.method for cost in found} == set(METHODS), "each stands in the table, whether it fits or not"
+    assert [cost.passes for cost in found] == sorted(cost.passes for cost in found)
+    assert all(cost.fault or (cost.seconds > 0 and cost.n) for cost in found)
+    assert all((cost.iou is not None) == METHODS[cost.method].samples for cost in found if not cost.fault)
+    told = methods.lines("tiny", "4 patches", found, 10)
+    assert told[-2].startswith(f"| all | | {sum(cost.seconds for cost in found):.1f} s (at most 10 s)")
+
+
+def test_the_review_of_the_methods_fills_what_the_models_read():
+    assert len(methods.example_of("imdb-cls").text.split()) > 220

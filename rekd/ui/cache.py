@@ -31,7 +31,8 @@ _KEYS = {
 }
 
 
-def _kept(entries: int):
+def kept(entries: int):
+    """The decorator of a function of frozen records whose last results are kept, for every visitor of this server."""
     return st.cache_resource(max_entries=entries, show_spinner=False, hash_funcs=_KEYS)
 
 
@@ -78,7 +79,7 @@ def add(source: str) -> Info:
     return added()[name]
 
 
-@_kept(10)
+@kept(10)
 def checkpoint(info: Info) -> Checkpoint:
     """A loaded model with its reader."""
     from rekd import checkpoints
@@ -108,7 +109,7 @@ def split(task: str, name: str = "test") -> Split:
     return _split(task, name, stamp(task))
 
 
-@_kept(2)
+@kept(2)
 def _split(task: str, name: str, stamp: int) -> Split:
     """stamp: of own data, which may be removed and others kept under their name."""
     from rekd.data import load_split
@@ -116,13 +117,13 @@ def _split(task: str, name: str, stamp: int) -> Split:
     return load_split(task, name)
 
 
-@_kept(64)
+@kept(64)
 def reading(info: Info, example: Example) -> Reading:
     """The example as this model reads it."""
     return checkpoint(info).reader.read([example])
 
 
-@_kept(600)
+@kept(600)
 def rationale(info: Info, example: Example, rule: str, seed: int) -> Explanation:
     """What a model selected and what it says from that alone; of a model that does not select, the whole input."""
     from rekd.explanations.rationale import rationale, whole_input
@@ -133,26 +134,7 @@ def rationale(info: Info, example: Example, rule: str, seed: int) -> Explanation
     return rationale(info.name, model, read, rule=rule, seed=seed)
 
 
-def attribution(info: Info, example: Example, method: str, k: int, seed: int) -> Explanation:
-    """A Captum method on a model, cut to k units; computed anew for another seed or k only where it depends on them."""
-    from rekd.explanations.attributions import METHODS
-    from rekd.ui.scores import cut
-
-    k = min(k, len(reading(info, example).units[0]))
-    if METHODS[method].samples:
-        return _attribution(info, example, method, k, seed)
-    return cut(_attribution(info, example, method, None, 0), k)
-
-
-@_kept(600)
-def _attribution(info: Info, example: Example, method: str, k: int | None, seed: int) -> Explanation:
-    from rekd.explanations.attributions import attribute
-
-    model, read = checkpoint(info).model, reading(info, example)
-    return attribute(method, info.name, model, read, rate=info.config.rate, k=k, seed=seed)
-
-
-@_kept(200)
+@kept(200)
 def opinion(judge: Info, example: Example) -> Prediction:
     """What a judge says of the whole input, every unit visible."""
     from rekd.explanations.rationale import predict
@@ -160,7 +142,7 @@ def opinion(judge: Info, example: Example) -> Prediction:
     return predict(checkpoint(judge).model, reading(judge, example), None)
 
 
-@_kept(8)
+@kept(8)
 def asked(judge: Info, example: Example) -> Remembering:
     """The judge of one input, which answers for each mask once, whichever row asks."""
     from rekd.explanations import rationale as explained
@@ -169,14 +151,14 @@ def asked(judge: Info, example: Example) -> Remembering:
     return Remembering(explained.judge(checkpoint(judge).model, reading(judge, example)))
 
 
-@_kept(2000)
+@kept(2000)
 def score(
     judge: Info,
     example: Example,
     item: Explanation,
     target: int,
     reference: Explanation | None,
-    aopc: bool,
+    more: tuple[str, ...] = (),
     _beside: Sequence[Explanation] = (),
 ) -> dict[str, Score]:
     """One row of the score table; see `scores.row`. _beside: whose rows are wanted too; their masks share batches."""
@@ -186,21 +168,21 @@ def score(
 
     ask, read = asked(judge, example), reading(judge, example)
     if _beside:
-        ask(torch.cat([asked_of(each, read, aopc) for each in (item, *_beside)]))
-    return row(ask, read, example, item, target, reference, aopc)
+        ask(torch.cat([asked_of(each, read, more) for each in (item, *_beside)]))
+    return row(ask, read, example, item, target, reference, more)
 
 
-@_kept(400)
+@kept(400)
 def score_random(
-    judge: Info, example: Example, k: int, target: int, reference: Explanation | None, aopc: bool
+    judge: Info, example: Example, k: int, target: int, reference: Explanation | None, more: tuple[str, ...] = ()
 ) -> dict[str, Score]:
     """The random control's row; see `scores.random_row`."""
     from rekd.ui.scores import random_row
 
-    return random_row(asked(judge, example), reading(judge, example), example, k, target, reference, aopc)
+    return random_row(asked(judge, example), reading(judge, example), example, k, target, reference, more)
 
 
-@_kept(400)
+@kept(400)
 def outcomes(info: Info, task: str, start: int, stop: int, rule: str, seed: int) -> list[Outcome]:
     """Predicted classes and masks of a stretch of a data set; see `jumps.look`."""
     from rekd.ui.jumps import look
@@ -211,5 +193,8 @@ def outcomes(info: Info, task: str, start: int, stop: int, rule: str, seed: int)
 
 def clear() -> None:
     """Forget everything; tests call it, since cached values outlive a session."""
+    from rekd.ui import attributing
+
     st.cache_resource.clear()
     st.cache_data.clear()
+    attributing.clear()

@@ -24,8 +24,14 @@ just that share of every input; *threshold* marks what is above ½; *sampled* dr
 units it marks. A flag means that a measure is over its bound; red means that the predictor reads such a code. Models
 named *exhibit* do so on purpose; choose them under *Models compared*.
 
+**Difference.** Against any model that selects: what both selected, what the other alone, what this one alone. *Chance*
+is the same measure with one side's units shuffled.
+
 **Captum.** Each method gives every unit a score for one prediction; the highest are marked, as many as the rationale
 has. The *convergence delta* is by how much the scores miss the change that they should add up to.
+
+**Chance, Proof, Paint.** The other looks below the cards: how much of a mask is the luck of one draw; what happens when
+everything that was left out is replaced; and what the models say from a mask of your own.
 
 **Scores.** One model, the *judge*, sees every mask in turn. *Sufficiency*: what its probability loses when it sees the
 marked units alone. *Comprehensiveness*: what it loses without them. *AOPC*, a switch under *Captum and scores*: the

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from rekd.training.about import called, role_of
 from rekd.ui import run_promote, runs
 from rekd.ui.components import plain
-from rekd.ui.frame import FRESH
+from rekd.ui.sidebar import FRESH
 
 if TYPE_CHECKING:
+    from rekd.checkpoints import Info
     from rekd.training.runs import Run
 
 
@@ -33,7 +36,7 @@ def finished(run: Run) -> None:
         key="v_explore",
         help="Shows this model's rationales beside those of the other models of its task.",
         on_click=_explore,
-        args=(folder,),
+        args=(run,),
     )
     st.download_button(
         "Download",
@@ -58,20 +61,50 @@ def _packed(run: Run) -> bytes:
     return packed(run.folder, runs.title(run))
 
 
-def _explore(folder: Path) -> None:
-    """Put the model on Explore's list and choose it; the page is left after the callback."""
+def _explore(run: Run) -> None:
+    """Put the model on Explore's list and choose it, its teacher beside it; the page is left after the callback."""
     from rekd.checkpoints import CheckpointError
-    from rekd.ui import cache, state
+    from rekd.ui import state
 
     try:
-        info = cache.add(str(folder))
+        info = _shelved(run.folder)
+        teacher = _teacher(run, info)
     except (CheckpointError, OSError) as fault:
         runs.say(str(fault), "error")
         return
-    slot = info.role if info.role in state.SLOTS else "rekd" if info.config.selects else "cls"
+    role = role_of(run.folder, run.config)
+    slot = role if role in state.SLOTS else "cls"
     fresh = {} if info.task == state.shown().task else FRESH | {"task": info.task}
-    state.change(**fresh | {"data": "", "own": False, "example": 0, slot: info.name})
+    beside = {"teacher": teacher.name} if teacher else {}
+    state.change(**fresh | {"data": "", "own": False, "example": 0} | beside | {slot: info.name})
     st.session_state["v_go"] = True
+
+
+def _shelved(run: Path) -> Info:
+    """A run's model on Explore's list, by the run's own name unless another model has that."""
+    from rekd.ui import cache
+
+    before, name = set(cache.added()), called(run)
+    info = cache.add(str(run / "checkpoint"))
+    if name in [other.name for other in cache.infos() if other.folder != info.folder]:
+        return info
+    if info.name not in before:
+        cache.added().pop(info.name)
+    cache.added()[name] = replace(info, name=name)
+    return cache.added()[name]
+
+
+def _teacher(run: Run, info: Info) -> Info | None:
+    """The very model that taught a run, under whatever name it is here (still); None where it is not."""
+    from rekd.checkpoints import read_info
+    from rekd.training.runs import sources
+    from rekd.ui import cache
+
+    taught = info.training.get("teacher_hash")
+    folder = sources(run.config).get("teacher")
+    if folder and (folder / "config.json").is_file() and read_info(folder).hash == taught:
+        return _shelved(folder.parent)
+    return next((each for each in cache.infos() if each.hash == taught), None)
 
 
 def deletion(run: Run) -> None:

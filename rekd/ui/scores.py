@@ -17,6 +17,8 @@ DRAWS = 5
 """Random masks behind the control row; its AOPC, ten masks an order, are of the first draw alone."""
 UNREAD = -1e9
 """Score of a unit that a row's model did not read: it comes last in every ranking."""
+MORE = ("aopc", "curves", "infidelity")
+"""What a row can hold beyond the usual: ten, about eighty and a hundred masks more that the judge is asked about."""
 
 
 def cut(item: Explanation, k: int) -> Explanation:
@@ -35,11 +37,11 @@ def align(values: Sequence, source: Units, target: Units, blank) -> list:
     return [held.get(place[0], blank) for place in target.places]
 
 
-def asked_of(item: Explanation, reading: Reading, aopc: bool) -> Tensor:
-    """The masks (M, N) that a judge with this reading is asked about for an explanation's `row`."""
+def asked_of(item: Explanation, reading: Reading, more: Sequence[str] = ()) -> Tensor:
+    """The masks (M, N) that a judge with this reading is asked about for an explanation's `row`, infidelity aside."""
     from rekd.measures.faithfulness import plan
 
-    return plan(*_carried(item, reading), with_aopc=aopc)
+    return plan(*_carried(item, reading), with_aopc="aopc" in more, with_curves="curves" in more)
 
 
 def _carried(item: Explanation, reading: Reading) -> tuple[list[bool], list[float]]:
@@ -55,25 +57,46 @@ def row(
     item: Explanation,
     target: int,
     reference: Explanation | None,
-    aopc: bool = False,
+    more: Sequence[str] = (),
 ) -> dict[str, Score]:
-    """One mask's scores: faithfulness, then IoU with the teacher and unit F1 where there is a teacher, or evidence.
+    """One mask's scores: faithfulness, IoU with the teacher where there is one, plausibility where evidence is known.
 
     Args:
         ask: the judge, of this input. reading: the example as the judge reads it. target: the class whose probability
-        counts. reference: the teacher's explanation, None for the teacher's own row. aopc: AOPC too, ten masks more.
+        counts. reference: the teacher's explanation, None for the teacher's own row. more: of MORE.
     """
-    from rekd.measures.faithfulness import faithfulness
-
     mask, order = _carried(item, reading)
-    given = faithfulness(ask, mask, order, target, with_aopc=aopc, with_curves=False)
-    return {score.name: score for score in given} | _agreement(mask, reading, example, reference)
+    given = _faithful(ask, reading, mask, order, target, more)
+    return given | _agreement(mask, order, reading, example, reference)
 
 
-def _agreement(mask: list[bool], reading: Reading, example: Example, reference: Explanation | None) -> dict[str, Score]:
+def _faithful(ask: Remembering, reading: Reading, mask, order, target: int, more: Sequence[str]) -> dict[str, Score]:
+    from rekd.measures.faithfulness import faithfulness
+    from rekd.measures.robustness import infidelity
+
+    chosen = {"with_aopc": "aopc" in more, "with_curves": "curves" in more}
+    out = {score.name: score for score in faithfulness(ask, mask, order, target, **chosen)}
+    out = {name: score for name, score in out.items() if "random" not in name}  # the control's row has them
+    if "infidelity" in more:
+        promised = [0.0 if score == UNREAD else score for score in order]
+        out["infidelity"] = infidelity(ask, promised, target, shape=_shape(reading.units[0]))
+    return out
+
+
+def _shape(units: Units) -> tuple[int, ...]:
+    """How the units lie: in a row, or (rows, columns) of patches."""
+    if units.kind != "patches":
+        return (len(units),)
+    return len({box[1] for box in units.places}), len({box[0] for box in units.places})
+
+
+def _agreement(
+    mask: list[bool], order: Sequence[float], reading: Reading, example: Example, reference: Explanation | None
+) -> dict[str, Score]:
     import torch
 
     from rekd.measures.agreement import f1, iou
+    from rekd.measures.plausibility import average_precision
     from rekd.types import Score
 
     units, out = reading.units[0], {}
@@ -87,6 +110,9 @@ def _agreement(mask: list[bool], reading: Reading, example: Example, reference: 
         text = "Balance of precision and recall on the planted or human rationale."
         value = float(f1(torch.tensor(mask), torch.tensor(truth)))
         out["unit F1"] = Score("unit F1", value, "higher", 0, 1, text)
+        text = "How well the scores rank the planted or human rationale first, whatever the budget."
+        value = float(average_precision(torch.tensor(order), torch.tensor(truth)))
+        out["AUPRC"] = Score("AUPRC", value, "higher", 0, 1, text)
     return out
 
 
@@ -97,24 +123,24 @@ def random_row(
     k: int,
     target: int,
     reference: Explanation | None,
-    aopc: bool = False,
+    more: Sequence[str] = (),
 ) -> dict[str, Score]:
     """The random control: the mean over DRAWS masks of k units, with their standard deviation."""
     import torch
 
-    from rekd.measures.faithfulness import faithfulness, plan
+    from rekd.measures.faithfulness import plan
 
     n = len(reading.units[0])
     orders = [torch.rand(n, generator=torch.Generator().manual_seed(seed)).tolist() for seed in range(DRAWS)]
     masks = torch.tensor([largest(order, k) for order in orders])
-    asked = torch.cat([plan(masks[0], orders[0], with_aopc=aopc), masks, ~masks])
+    asked = torch.cat([plan(masks[0], orders[0], with_aopc="aopc" in more), masks, ~masks])
     whole, *probs = ask(asked)[:, target].tolist()
     lost = [whole - p for p in probs[-2 * DRAWS :]]
-    given = faithfulness(ask, masks[0], orders[0], target, with_aopc=aopc, with_curves=False)
-    out = {score.name: score for score in given}
+    out = _faithful(ask, reading, masks[0].tolist(), orders[0], target, more)
     out["sufficiency"] = _mean(out["sufficiency"], lost[:DRAWS])
     out["comprehensiveness"] = _mean(out["comprehensiveness"], lost[DRAWS:])
-    agreed = [_agreement(mask.tolist(), reading, example, reference) for mask in masks]
+    drawn = zip(masks.tolist(), orders, strict=True)
+    agreed = [_agreement(mask, order, reading, example, reference) for mask, order in drawn]
     return out | {name: _mean(score, [draw[name].value for draw in agreed]) for name, score in agreed[0].items()}
 
 

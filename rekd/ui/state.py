@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -14,8 +16,27 @@ from rekd.ui import keep
 RULES = ("calibrated", "top-k", "threshold", "sampled")
 SHOWS = ("mask", "select", "difference")
 SLOTS = ("teacher", "cls", "re", "rekd")
-METHODS = ("IntegratedGradients", "GradientShap", "FeatureAblation", "InputXGradient", "KernelShap")
+METHODS = (
+    "IntegratedGradients",
+    "GradientShap",
+    "FeatureAblation",
+    "Saliency",
+    "InputXGradient",
+    "DeepLift",
+    "LayerGradCam",
+    "AttentionRollout",
+    "Occlusion",
+    "ShapleyValueSampling",
+    "KernelShap",
+    "Lime",
+)
 DEFAULT_METHODS = METHODS[:3]
+DEEPER = ("captum", "chance", "proof", "paint", "take")
+DRAWS = (20, 100, 500)
+TAUS = (5.0, 0.1)
+"""The highest and the lowest temperature of training: what the slider runs through."""
+SIFTS = ("all", "disagree", "wrong", "rescued")
+ORDERS = ("number", "apart")
 IN_ADDRESS = 4_000
 """Characters of an own text that travel in the address; longer texts are kept on the server."""
 LARGEST = 10**9
@@ -27,7 +48,11 @@ class View:
 
     text: the own text, whole. upload: content hash of the own picture. teacher, cls, re, rekd: names of the models
     compared. explain: the slot whose model Captum explains. judge: name of the model that scores, target: of the class
-    that it scores, aopc: also over several shares. An empty slot is "-".
+    that methods explain and it scores; aopc, curves, infidelity: what the table has beyond. An empty slot is "-".
+    against: the slot that the difference is taken to. deeper: what stands below the cards. draws: masks that are drawn,
+    or inputs that are scrambled. tau: temperature of the relaxed mask. painted: a mask of one's own, packed.
+    many: with `own`, a batch of inputs instead of one. batch: its content hash. row: the input of it that is opened,
+    counted from 1; 0 is the table, of which `page`, from 0, shows what `sift` leaves in `order`.
     """
 
     task: str = ""
@@ -48,16 +73,36 @@ class View:
     judge: str = ""
     target: str = ""
     aopc: bool = False
+    curves: bool = False
+    infidelity: bool = False
+    against: str = ""
+    deeper: str = DEEPER[0]
+    draws: int = 100
+    tau: float = 1.0
+    painted: str = ""
+    many: bool = False
+    batch: str = ""
+    row: int = 0
+    page: int = 0
+    sift: str = SIFTS[0]
+    order: str = ORDERS[0]
+
+    @property
+    def given(self) -> str:
+        """What the input is: "example" of a data set, "own" or "many"."""
+        return ("many" if self.many else "own") if self.own else "example"
 
     def model(self, slot: str) -> str:
         return getattr(self, slot)
 
 
 _PLAIN = View()
-_CHOICES = {"rule": RULES, "show": SHOWS, "explain": SLOTS}
-_NUMBERS = ("example", "seed")
-_SWITCHES = ("own", "aopc")
+_CHOICES = {"rule": RULES, "show": SHOWS, "explain": SLOTS, "against": SLOTS, "deeper": DEEPER}
+_CHOICES |= {"sift": SIFTS, "order": ORDERS}
+_NUMBERS = ("example", "seed", "row", "page")
+_SWITCHES = ("own", "aopc", "curves", "infidelity", "many")
 _NAMES = ("task", "data", *SLOTS, "judge", "target")
+_PACKED = re.compile(r"[1-9][0-9]{0,4}-[0-9a-f]{1,2000}")
 _KNOWN = tuple(f.name for f in fields(View)) + ("kept",)
 
 
@@ -75,7 +120,7 @@ def address(view: View) -> dict[str, str]:
             out[field.name] = "1"
         else:
             out[field.name] = ",".join(value) or "-" if field.name == "methods" else str(value)
-    if view.own and view.text and len(view.text) <= IN_ADDRESS:
+    if view.given == "own" and view.text and len(view.text) <= IN_ADDRESS:
         out["text"] = view.text
     elif view.text:
         out["kept"] = keep.keep_text(view.text)
@@ -103,11 +148,34 @@ def parse(params: Mapping[str, str]) -> tuple[View, list[str]]:
             else:
                 limits = f"which is no whole number from 0 to {LARGEST:,}"
                 notes.append(f"The address has {name} {_quote(number)}, {limits}; {_usual(name)} is used.")
+    _numbers_of_chance(params, values, notes)
+    if "painted" in params:
+        fine = bool(_PACKED.fullmatch(params["painted"]))
+        _take(values, notes, "painted", params["painted"], fine, ("a number of units and a mask such as 12-a3f",))
     if "methods" in params:
         values["methods"] = _methods(params["methods"], notes)
     values |= {name: params.get(name, "") == "1" for name in _SWITCHES}
     values |= _own(params, notes)
     return View(**values), notes
+
+
+def _numbers_of_chance(params: Mapping[str, str], values: dict[str, Any], notes: list[str]) -> None:
+    if "draws" in params:
+        known = {str(number): number for number in DRAWS}
+        _take(values, notes, "draws", known.get(params["draws"], params["draws"]), params["draws"] in known, known)
+    if "tau" in params:
+        tau = _number(params["tau"])
+        fine = tau is not None and TAUS[1] <= tau <= TAUS[0]
+        limits = (f"the numbers from {TAUS[1]:g} to {TAUS[0]:g}",)
+        _take(values, notes, "tau", tau if fine else params["tau"], fine, limits)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text) if text.isascii() and len(text) <= 20 else math.nan
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _quote(value: str) -> str:
@@ -149,6 +217,13 @@ def _own(params: Mapping[str, str], notes: list[str]) -> dict[str, str]:
             notes.append("The picture of this address is not on this server (any more); upload it again.")
         else:
             out["upload"] = params["upload"]
+    if "batch" in params:
+        if keep.holds(params["batch"], keep.BATCH):
+            out["batch"] = params["batch"]
+        else:
+            notes.append(
+                "The batch of this address is not on this server (any more); paste or upload its inputs again."
+            )
     return out
 
 
@@ -172,8 +247,12 @@ def shown() -> View:
 
 
 def settle(view: View, notes: Sequence[str] = ()) -> None:
-    """Make `view` this session's, write it to the address, and keep the notes until the next change."""
+    """Make `view` this session's, write it to the address, and keep the notes until the next change.
+
+    A part that is redrawn alone calls it too: no run of the whole page follows its callbacks.
+    """
     st.session_state["view"] = view
+    st.session_state.pop("moved", None)
     st.session_state["notes"] = [*st.session_state.get("notes", []), *notes]
     written = address(view)
     if st.query_params.to_dict() != written:
@@ -217,7 +296,9 @@ def notes() -> list[str]:
 
 def link(view: View) -> str:
     """The whole address of this view, to paste anywhere, without an input of one's own that is not shown."""
-    if not view.own:
+    if view.given != "own":
         view = replace(view, text="", upload="")
+    if view.given != "many":
+        view = replace(view, batch="", row=0, page=0, sift=SIFTS[0], order=ORDERS[0])
     base = (st.context.url or "http://localhost:8501").split("?")[0].rstrip("/")
     return f"{base}/?{urlencode(address(view), errors='replace')}"

@@ -19,9 +19,9 @@ def test_the_first_view_needs_no_click():
     assert [card.split()[0].strip(",") for card in shown] == ["Teacher", "CLS", "RE", "REKD"]
     assert all("right" in card or "wrong" in card for card in shown)
     assert [text_of(panel).split()[0] for panel in panels(at)] == [
+        "FeatureAblation",
         "IntegratedGradients",
         "GradientShap",
-        "FeatureAblation",
     ]
     assert len(tables(at)) == 1
     assert "True class" in said(at) and "negative, positive" in said(at)
@@ -36,6 +36,19 @@ def test_every_view_draws_every_card(task, show):
     sign = {"mask": "rk-sel", "select": "rk-heat", "difference": "rk-"}[show]
     assert all(("rk-picture" if task == "digits" else sign) in card for card in cards(at)[2:])
     assert ("only this one" in "".join(cards(at))) == (show == "difference")
+
+
+@pytest.mark.parametrize("task", ["imdb", "digits"])
+def test_the_difference_is_to_any_model_that_selects(task):
+    at = opened(task=task, show="difference", against="re", methods="-")
+    assert picked(at, "w_against").options == ["to the teacher", "to RE", "to REKD"]
+    told = [text_of(card) for card in cards(at)]
+    assert ["only RE" in card and "IoU" in card and "(chance" in card for card in told] == [True, False, False, True]
+    assert any("agreed with RE" in block for block in blocks(at))
+    picked(at, "w_against").set_value("rekd")
+    told = [text_of(card) for card in cards(sound(at.run()))]
+    assert ["only REKD" in card for card in told] == [True, False, True, False]
+    assert at.query_params["against"] == "rekd"
 
 
 @pytest.mark.parametrize("rule", ["threshold", "calibrated", "top-k", "sampled"])
@@ -67,8 +80,8 @@ def test_the_scores_arrive_with_what_they_score_and_stars_come_last(monkeypatch)
     opened(methods="FeatureAblation,InputXGradient")
     first, second, third, last = drawn
     assert first == (["Teacher", "RE", "REKD", "random"], False)
-    assert second[0] == [*first[0][:-1], "FeatureAblation", "random"]
-    assert third[0] == [*first[0][:-1], "FeatureAblation", "InputXGradient", "random"]
+    assert second[0] == [*first[0][:-1], "InputXGradient", "random"], "the cheapest comes first"
+    assert third[0] == [*first[0][:-1], "InputXGradient", "FeatureAblation", "random"]
     assert last == (third[0], True)
 
 

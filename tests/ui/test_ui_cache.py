@@ -9,7 +9,7 @@ from helpers import tiny_checkpoints
 
 from rekd import checkpoints
 from rekd.types import Example
-from rekd.ui import cache
+from rekd.ui import attributing, cache
 
 LOVELY = Example("own/text", text="a lovely film, warm and funny and never dull")
 
@@ -68,10 +68,10 @@ def test_a_method_that_does_not_draw_is_computed_once_for_all_seeds_and_budgets(
     monkeypatch.setattr(attributions, "attribute", lambda *a, **k: calls.append(a[0]) or real(*a, **k))
     info = named("imdb-cls")
     for k, seed in ((1, 0), (3, 0), (3, 5)):
-        assert cache.attribution(info, LOVELY, "FeatureAblation", k, seed).count == k
+        assert attributing.attribution(info, LOVELY, "FeatureAblation", k, seed).count == k
     assert calls == ["FeatureAblation"]
     for k, seed in ((3, 0), (3, 5), (3, 0)):
-        assert cache.attribution(info, LOVELY, "KernelShap", k, seed).count == k
+        assert attributing.attribution(info, LOVELY, "KernelShap", k, seed).count == k
     assert calls == ["FeatureAblation", "KernelShap", "KernelShap"]
 
 

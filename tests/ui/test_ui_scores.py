@@ -60,7 +60,7 @@ def house(tmp_path_factory):
 FAITHFUL = ("sufficiency", "comprehensiveness", "AOPC sufficiency", "AOPC comprehensiveness")
 
 
-def scored(house, task: str, example: Example, k: int, target: int = 0, aopc: bool = True):
+def scored(house, task: str, example: Example, k: int, target: int = 0, more=("aopc",)):
     """Rows of teacher and re, then random (and centred), as the page asks for them."""
     by = house[f"{task}-cls"]
     read = by.reader.read([example])
@@ -69,11 +69,11 @@ def scored(house, task: str, example: Example, k: int, target: int = 0, aopc: bo
     for role in ("teacher", "re"):
         held = house[f"{task}-{role}"]
         items[role] = cut(explain(role, held.model, held.reader.read([example])), k)
-    out = {"teacher": row(ask, read, example, items["teacher"], target, None, aopc)}
-    out["re"] = row(ask, read, example, items["re"], target, items["teacher"], aopc)
-    out["random"] = random_row(ask, read, example, k, target, items["teacher"], aopc)
+    out = {"teacher": row(ask, read, example, items["teacher"], target, None, more)}
+    out["re"] = row(ask, read, example, items["re"], target, items["teacher"], more)
+    out["random"] = random_row(ask, read, example, k, target, items["teacher"], more)
     if task == "digits":
-        out["centred"] = row(ask, read, example, centred_item(read, k), target, items["teacher"], aopc)
+        out["centred"] = row(ask, read, example, centred_item(read, k), target, items["teacher"], more)
     return out, items, judge(by.model, read)
 
 
@@ -98,7 +98,7 @@ def test_without_aopc_a_row_asks_about_the_mask_and_its_rest_alone(house):
     got = row(Remembering(counting), read, example, item, 0, None)
     assert list(got) == list(FAITHFUL[:2]) and len(asked) == 3
     full = scored(house, "imdb", example, 4)[0]
-    brief = scored(house, "imdb", example, 4, aopc=False)[0]
+    brief = scored(house, "imdb", example, 4, more=())[0]
     for name, numbers in brief.items():
         assert not any("AOPC" in column for column in numbers)
         same(numbers["sufficiency"].value, full[name]["sufficiency"].value, atol=1e-6, what=name)
@@ -115,11 +115,11 @@ def test_masks_asked_about_together_are_those_of_the_rows(house):
 
     ask, held = Remembering(counting), [house[f"imdb-{role}"] for role in ("teacher", "re")]
     items = [cut(explain("x", each.model, each.reader.read([example])), 4) for each in held]
-    ask(torch.cat([asked_of(item, read, True) for item in items]))
+    ask(torch.cat([asked_of(item, read, ("aopc", "curves")) for item in items]))
     before = len(calls)
-    got = [row(ask, read, example, item, 0, None, True) for item in items]
+    got = [row(ask, read, example, item, 0, None, ("aopc", "curves")) for item in items]
     assert len(calls) == before
-    alone = [row(Remembering(asked), read, example, item, 0, None, True) for item in items]
+    alone = [row(Remembering(asked), read, example, item, 0, None, ("aopc", "curves")) for item in items]
     for one, other in zip(got, alone, strict=True):
         same([s.value for s in one.values()], [s.value for s in other.values()], atol=1e-6)
 

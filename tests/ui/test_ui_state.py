@@ -36,6 +36,17 @@ FULL = View(
     judge="imdb-random",
     target="positive",
     aopc=True,
+    curves=True,
+    infidelity=True,
+    against="re",
+    deeper="proof",
+    draws=500,
+    tau=0.25,
+    painted="12-a3f",
+    row=3,
+    page=2,
+    sift="rescued",
+    order="apart",
 )
 
 names = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -44,12 +55,24 @@ views = st.builds(
     **{name: names for name in ("task", "data", "teacher", "cls", "re", "rekd", "judge", "target", "text")},
     own=st.booleans(),
     aopc=st.booleans(),
+    curves=st.booleans(),
+    infidelity=st.booleans(),
     example=st.integers(0, state.LARGEST),
     seed=st.integers(0, state.LARGEST),
     rule=st.sampled_from(state.RULES),
     show=st.sampled_from(state.SHOWS),
     explain=st.sampled_from(state.SLOTS),
     methods=st.lists(st.sampled_from(state.METHODS), unique=True).map(tuple),
+    against=st.sampled_from(("", *state.SLOTS)),
+    deeper=st.sampled_from(state.DEEPER),
+    draws=st.sampled_from(state.DRAWS),
+    tau=st.floats(state.TAUS[1], state.TAUS[0]),
+    painted=st.from_regex(r"[1-9][0-9]{0,3}-[0-9a-f]{1,60}", fullmatch=True),
+    many=st.booleans(),
+    row=st.integers(0, 300),
+    page=st.integers(0, 20),
+    sift=st.sampled_from(state.SIFTS),
+    order=st.sampled_from(state.ORDERS),
 )
 
 
@@ -86,10 +109,22 @@ def test_no_address_breaks_the_page(params):
         ({"example": "first"}, "whole number"),
         ({"example": "٣"}, "whole number"),
         ({"seed": "9" * 5000}, "whole number"),
-        ({"methods": "Saliency,KernelShap"}, "Saliency"),
+        ({"draws": "7"}, "20, 100, 500"),
+        ({"tau": "0"}, "0.1 to 5"),
+        ({"tau": "nan"}, "0.1 to 5"),
+        ({"tau": "1e400"}, "0.1 to 5"),
+        ({"painted": "12-<b>"}, "12-a3f"),
+        ({"against": "cls,re"}, "teacher, cls"),
+        ({"deeper": "down"}, "proof"),
+        ({"methods": "Salience,KernelShap"}, "Salience"),
         ({"kept": "../../etc/passwd"}, "not on this server"),
         ({"kept": "0123456789abcdef"}, "not on this server"),
         ({"upload": "0123456789abcdef"}, "not on this server"),
+        ({"batch": "0123456789abcdef"}, "not on this server"),
+        ({"batch": "../../etc/passwd"}, "not on this server"),
+        ({"row": "last"}, "whole number"),
+        ({"sift": "best"}, "disagree"),
+        ({"order": "size"}, "apart"),
         ({"utm_source": "mail"}, "utm_source"),
     ],
 )
@@ -116,6 +151,15 @@ def test_an_upload_travels_by_its_hash():
     name = keep.keep_image(np.zeros((2, 2, 3), np.uint8))
     view = View(own=True, upload=name)
     assert parse(address(view)) == (view, [])
+
+
+def test_a_batch_travels_by_its_hash_and_only_where_it_is_shown():
+    keep.keep_batch("0123456789abcdef", b"packed")
+    view = View(own=True, many=True, batch="0123456789abcdef", row=3, text="nobody else's business")
+    assert parse(address(view)) == (view, [])
+    link = parse_qs(state.link(view).split("?")[1])
+    assert link == {"own": ["1"], "many": ["1"], "batch": [view.batch], "row": ["3"]}
+    assert "batch" not in state.link(View(own=True, text="a film", batch=view.batch, row=3))
 
 
 def test_the_link_is_a_whole_address_with_the_text_in_it():

@@ -1,0 +1,132 @@
+"""Attributions for every visitor of this server: kept, told while they are computed, and stopped by whoever waits.
+
+No lock is held while one is computed, so that nobody waits for another's; at worst two compute the same. What is told
+of the passes may be shown by Streamlit, which ends a run there as soon as its visitor asks for something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from rekd.ui import cache, scores
+
+if TYPE_CHECKING:
+    from rekd.checkpoints import Info
+    from rekd.types import Example, Explanation, Score
+
+Heard = Callable[[int], None]
+
+
+class Absent(LookupError):
+    """It was not computed yet, and only what is known was asked for."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked for: equal where the answer is. compute: how to get it."""
+
+    key: tuple[Hashable, ...]
+    compute: Callable[[], Any] = field(compare=False)
+
+
+@lru_cache(maxsize=600)
+def _answer(asked: _Asked) -> Any:
+    return asked.compute()
+
+
+def _absent() -> None:
+    raise Absent
+
+
+def attribution(
+    info: Info,
+    example: Example,
+    method: str,
+    k: int,
+    seed: int,
+    target: int | None = None,
+    *,
+    heard: Heard | None = None,
+    only_known: bool = False,
+) -> Explanation:
+    """A method on a model, cut to k units; computed anew for another seed or k only where it depends on them.
+
+    Args:
+        target: the class that is explained, None for the predicted one. heard: see `attributions.attribute`.
+
+    Raises:
+        Absent: only_known, and nobody has asked for it before.
+        DoesNotFit, TooLittleMemory: as `attributions.attribute`.
+    """
+    from rekd.explanations.attributions import METHODS, DoesNotFit
+
+    k, samples = min(k, len(cache.reading(info, example).units[0])), METHODS[method].samples
+    own = (k, seed) if samples else (None, 0)
+    asked = _Asked(
+        ("scores", method, info.name, info.hash, str(info.folder), example.key, *own, target),
+        _absent if only_known else lambda: _attribute(info, example, method, *own, target, heard),
+    )
+    found = _answer(asked)
+    if isinstance(found, DoesNotFit):
+        raise found
+    return scores.cut(found, k)
+
+
+def _attribute(info: Info, example: Example, method: str, k: int | None, seed: int, target: int | None, heard):
+    """The explanation, or why there is none: that too is asked for again and again."""
+    from rekd.explanations.attributions import DoesNotFit, attribute
+
+    model, read = cache.checkpoint(info).model, cache.reading(info, example)
+    asked = {"rate": info.config.rate, "k": k, "seed": seed, "target": target, "heard": heard}
+    try:
+        return attribute(method, info.name, model, read, **asked)
+    except DoesNotFit as reason:
+        return reason.with_traceback(None)  # which would hold the tensors of the attempt
+
+
+def passes(info: Info, example: Example, method: str) -> int:
+    """Passes that a method makes, the order of cost; 0 of one that does not fit, which is said at once."""
+    from rekd.explanations import attributions
+
+    try:
+        return attributions.passes(method, cache.checkpoint(info).model, cache.reading(info, example))
+    except attributions.DoesNotFit:
+        return 0
+
+
+def moves(info: Info, example: Example, item: Explanation) -> int:
+    """Passes that `sensitivity` makes."""
+    from rekd.explanations import sensitivity as moved
+
+    if item.method == "rationale":
+        return moved.gate_moves()
+    return moved.attribution_moves(item.method, cache.checkpoint(info).model, cache.reading(info, example))
+
+
+def sensitivity(
+    info: Info, example: Example, item: Explanation, *, heard: Heard | None = None, only_known: bool = False
+) -> Score:
+    """Max-sensitivity of an explanation of this input: of a method's scores, or of a rationale's P(select).
+
+    Raises:
+        Absent: only_known, and nobody has asked for it before.
+    """
+    from rekd.explanations import sensitivity as moved
+
+    model, read, seed = cache.checkpoint(info).model, cache.reading(info, example), item.details.get("seed", 0)
+
+    def compute() -> Score:
+        if item.method == "rationale":
+            return moved.gate_sensitivity(model, read, heard=heard)
+        return moved.attribution_sensitivity(item.method, model, read, target=item.target, seed=seed, heard=heard)
+
+    key = ("moves", item.method, info.name, info.hash, str(info.folder), example.key, seed, item.target)
+    return _answer(_Asked(key, _absent if only_known else compute))
+
+
+def clear() -> None:
+    """Forget everything."""
+    _answer.cache_clear()
