@@ -94,10 +94,9 @@ def swap(predict: Predict, test: MaskSet, *, pairs: int = 2000, chunk: int = 64,
     rng = np.random.default_rng(seed)
     rows = np.concatenate([rng.permutation(len(test)) for _ in range(-(-pairs // len(test)))])[:pairs]
     donors = _donors(test.labels, rows, rng)
-    laid = np.stack([_fit(test, donor, row) for donor, row in zip(donors, rows, strict=True)])
-    drawn = np.stack(
-        [_scatter(test, row, share, rng) for row, share in zip(rows, test.shares[rng.permutation(donors)], strict=True)]
-    )
+    laid = np.stack([fitted(test, donor, row) for donor, row in zip(donors, rows, strict=True)])
+    shares = test.shares[rng.permutation(donors)]
+    drawn = np.stack([scattered(test, row, share, rng) for row, share in zip(rows, shares, strict=True)])
     said = [_said(predict, rows, masks, chunk) == test.labels[donors] for masks in (laid, drawn)]
     return float(said[0].mean() - said[1].mean())
 
@@ -156,14 +155,14 @@ def _donors(labels: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> n
     return donors
 
 
-def _fit(test: MaskSet, donor: int, row: int) -> np.ndarray:
+def fitted(test: MaskSet, donor: int, row: int) -> np.ndarray:
     """The donor's mask stretched or squeezed to the units of `row`: (N,) bool."""
     n, out = test.units[row], np.zeros(test.masks.shape[1], dtype=bool)
     out[:n] = test.masks[donor, (2 * np.arange(n) + 1) * test.units[donor] // (2 * n)]
     return out
 
 
-def _scatter(test: MaskSet, row: int, share: float, rng: np.random.Generator) -> np.ndarray:
+def scattered(test: MaskSet, row: int, share: float, rng: np.random.Generator) -> np.ndarray:
     """A random mask of that share on the units of `row`: (N,) bool."""
     n, out = test.units[row], np.zeros(test.masks.shape[1], dtype=bool)
     out[rng.permutation(n)[: round(share * n)]] = True
