@@ -1,4 +1,4 @@
-"""Own texts and pictures kept on this server under their content hash, so that a short address can reopen them."""
+"""Own inputs, and batches of them, kept on this server by content hash, so that a short address can reopen them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from rekd.files import cache_folder
 
 FILES, MEGABYTES = 500, 256
 """Beyond this many files or bytes the ones unused for longest go."""
+BATCH = ".zip"
+"""Ending of a kept batch of inputs."""
 _NAME = re.compile(r"[0-9a-f]{16}")
 
 
@@ -62,6 +64,28 @@ def find_image(name: str) -> np.ndarray | None:
         return np.array(Image.open(io.BytesIO(data), formats=["PNG"]).convert("RGB"), np.uint8)
     except (OSError, ValueError):
         return None
+
+
+def keep_batch(name: str, packed: bytes) -> None:
+    """Keep a batch, packed by `many_kept`, under its content hash."""
+    _write(name + BATCH, packed)
+
+
+def find_batch(name: str) -> bytes | None:
+    """The packed batch kept under a hash, or None."""
+    return _read(name, BATCH)
+
+
+def holds(name: str, ending: str) -> bool:
+    """Whether something is kept under a hash with this ending; asking marks it as used."""
+    for place in _places() if is_name(name) else ():
+        path = place / (name + ending)
+        with suppress(OSError):
+            if path.is_file():
+                with suppress(OSError):
+                    os.utime(path)
+                return True
+    return False
 
 
 def is_name(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The input: an example of a data set, or a text or picture of one's own."""
+"""The input: an example of a data set, a text or picture of one's own, or one of many."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import streamlit as st
 from rekd import pictures
 from rekd.ui import cache, jumps, keep, state
 from rekd.ui.components import plain
+from rekd.ui.share import share
 
 if TYPE_CHECKING:
     from rekd.types import Example
@@ -31,27 +32,32 @@ class Subject:
 
 def pick(desk: Desk) -> Subject | None:
     """Draw the input and return it; None, with a sentence drawn, where there is none yet."""
-    own = {False: "Example", True: "Own text" if desk.modality == "text" else "Own picture"}
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.segmented_control(
-            "Input", list(own), format_func=own.get, label_visibility="collapsed", **state.widget("own", desk.view.own)
-        )
-        share(desk)
-    if not desk.view.own:
+        _switch(desk)
+        share(desk.modality)
+    if desk.view.given == "example":
         return _example(desk)
+    if desk.view.given == "many":
+        from rekd.ui.many import many
+
+        return many(desk)
     return _own_text(desk) if desk.modality == "text" else _own_image(desk)
 
 
-def share(desk: Desk) -> None:
-    """The address of this view, to copy, and what it does not carry."""
-    with st.popover("Copy link", icon=":material/link:"):
-        st.caption("This address reopens exactly this view.")
-        st.code(state.link(desk.view), language=None, wrap_lines=True)
-        if desk.view.own and (desk.view.upload or len(desk.view.text) > state.IN_ADDRESS):
-            what = "picture" if desk.modality == "image" else f"text (over {state.IN_ADDRESS:,} characters)"
-            st.caption(
-                f"Your {what} is kept on this server under its content hash; the address finds it here, not elsewhere."
-            )
+def _switch(desk: Desk) -> None:
+    titles = {"example": "Example", "own": "Own picture", "many": "Many pictures"}
+    if desk.modality == "text":
+        titles |= {"own": "Own text", "many": "Many texts"}
+    if st.session_state.get("w_given") != desk.view.given:
+        st.session_state["w_given"] = desk.view.given
+    st.segmented_control(
+        "Input", list(titles), format_func=titles.get, label_visibility="collapsed", key="w_given", on_change=_give
+    )
+
+
+def _give() -> None:
+    if given := st.session_state["w_given"]:  # a click on the chosen segment empties it: keep what was chosen
+        state.change(own=given != "example", many=given == "many")
 
 
 def _example(desk: Desk) -> Subject | None:
