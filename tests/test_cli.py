@@ -13,6 +13,7 @@ from helpers import tiny_checkpoints
 from PIL import Image
 
 from rekd.cli import main
+from rekd.training.about import called
 
 TINY = json.dumps({"img_size": 64, "patch_size": 8, "embed_dim": 16, "depth": 1, "num_heads": 2})
 TRAIN = ["train", "--task", "digits", "--kind", "re", "--backbone", "vit_tiny_patch16_224", "--backbone-args", TINY]
@@ -29,6 +30,16 @@ TRAIN += [
     "1",
     "--cpu",
 ]
+
+
+def test_a_run_in_the_foreground_says_at_once_where_it_writes_and_then_how_far_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("rekd.training.progress.EVERY", 0.0)
+    assert main([*TRAIN, "--out", str(tmp_path / "run")]) == 0
+    first, *lines, _, _ = capsys.readouterr().out.splitlines()
+    assert first == f"Trains re on digits for 4 steps, in {tmp_path / 'run'}."
+    assert [line.split(",")[0] for line in lines] == [f"step {step} of 4" for step in range(5)]
+    assert "loss" in lines[-1] and "best dev accuracy" in lines[-1] and "left" in lines[-1]
+    assert called(tmp_path / "run") == "RE · digits · seed 2026"
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +115,7 @@ def test_broken_weights_of_a_state_are_named(run, tmp_path, capsys):
     ("given", "said"),
     [
         (["--task", "imdb", "--kind", "re"], "pretrained weights 'sentence-transformers/all-MiniLM-L6-v2'"),
+        (["--task", "imdb", "--kind", "re", "--backbone", "/nowhere"], "There is no folder /nowhere here"),
         (["--task", "digits", "--kind", "re", "--backbone", "nope"], "'nope' is no model that timm knows"),
         (["--task", "digits", "--kind", "re", "--backbone", "resnet18"], "resnet18 is a ResNet"),
         ([*TRAIN[1:], "--backbone-args", '{"foo": 1}'], "can't be made with foo; give what shapes the model"),

@@ -32,7 +32,8 @@ class Info:
     """What is known of a checkpoint before its weights are read.
 
     hash: of weights and configuration, what caches rely on. parameters: of all towers, without a shared word table.
-    bytes: size of its weight files. training: the run's configuration.
+    bytes: size of its weight files. training: the run's configuration. promoted: when a person put it here from a run
+    of their own, in Unix seconds; 0 of what came with the project or from elsewhere.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Info:
     bytes: int
     metrics: Mapping[str, Any] = field(default_factory=dict, compare=False)
     training: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    promoted: float = field(default=0.0, compare=False)
 
 
 def shipped() -> Path:
@@ -59,8 +61,11 @@ def roots() -> list[Path]:
 
 
 def available(*folders: Path) -> list[Info]:
-    """All readable checkpoints in these folders (by default `roots()`), by name; see `problems` for the others."""
-    return [info for _, info in _scan(folders) if isinstance(info, Info)]
+    """All readable checkpoints in these folders (by default `roots()`), by name; see `problems` for the others.
+
+    What a person promoted stands last, so that it is nobody's default where another model will do.
+    """
+    return sorted((info for _, info in _scan(folders) if isinstance(info, Info)), key=lambda info: info.promoted > 0)
 
 
 def problems(*folders: Path) -> dict[Path, str]:
@@ -144,8 +149,8 @@ def read_info(folder: Path) -> Info:
         config = ModelConfig.from_dict(values["model"])
         sizes = sum(path.stat().st_size for path in folder.glob("model*.safetensors"))
         keep = {key: values[key] for key in _KEYS[:4]}
-        training = values.get("training", {})
-        return Info(_name(folder), folder, config, bytes=sizes, metrics=metrics, training=training, **keep)
+        more = {"training": values.get("training", {}), "promoted": float(values.get("promoted", 0.0))}
+        return Info(_name(folder), folder, config, bytes=sizes, metrics=metrics, **more, **keep)
     except (TypeError, ValueError) as error:
         raise CheckpointError(
             f"{folder / 'config.json'} can't be used: {error}. Restore the file from its source."

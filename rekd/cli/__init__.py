@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rekd.cli.data import add_data
+from rekd.cli.explain import add_explain
 from rekd.cli.runs import add_runs
 from rekd.cli.train import INTERRUPTED, add_train
 from rekd.files import check_writable, write_json
+
+PIPE_CLOSED = 141
+"""Exit code of what writes to a pipe that was closed, as shells have it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,7 +25,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     try:
-        return arguments.run(arguments) or 0
+        code = arguments.run(arguments) or 0
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # who read the output has seen enough, as in `runs list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return INTERRUPTED
@@ -32,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rekd", description="Train, evaluate and explain rationale models.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (add_train, add_runs, add_data, _add_evaluate, _add_explain, _add_promote, _add_bench):
+    for add in (add_train, add_runs, add_data, _add_evaluate, add_explain, _add_promote, _add_bench):
         add(commands)
     return parser
 
@@ -68,66 +78,47 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _add_explain(commands) -> None:
-    parser = commands.add_parser("explain", help="show one rationale in the terminal")
-    parser.add_argument("--task", help="task of the models, where --model names none")
-    parser.add_argument(
-        "--model", action="append", help="checkpoint: name, folder, zip or Hub id; several may be given"
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--text", help="a text to read")
-    what.add_argument("--image", type=Path, help="an image file to read")
-    parser.add_argument("--rule", default="calibrated", help="threshold, calibrated, top-k or sampled")
-    parser.add_argument("--seed", type=int, default=0, help="for sampled masks")
-    parser.set_defaults(run=_explain)
-
-
-def _explain(arguments: argparse.Namespace) -> int:
-    from rekd.explanations.terminal import example_of, explain_lines, models_of
-
-    example = example_of(arguments.text, arguments.image)
-    models = arguments.model or models_of(arguments.task, example.modality)
-    for lines in explain_lines(example, models, rule=arguments.rule, seed=arguments.seed):
-        print(lines)
-    return 0
-
-
 def _add_promote(commands) -> None:
     parser = commands.add_parser("promote", help="publish the median of runs that differ in their seed")
-    parser.add_argument("runs", nargs="+", type=Path, help="run folders")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="names or folders of runs that are done")
     parser.add_argument("--name", required=True, help="name of the checkpoint, such as imdb-re")
-    parser.add_argument("--role", help="teacher, cls, re, rekd, random or exhibit (default: the kind of the runs)")
+    parser.add_argument(
+        "--role", default="", help="teacher, cls, re, rekd, random or exhibit (default: that of the runs)"
+    )
     parser.add_argument("--to", type=Path, help="folder to publish in (default: checkpoints/)")
     parser.add_argument(
         "--judge", help="cls checkpoint whose attributions tell what honest masks give away of the label"
     )
     parser.add_argument("--reference", type=float, help="that number, where it was measured before")
     parser.add_argument("--note", action="append", default=[], help="a sentence for the card; several may be given")
+    about = "it comes with the project, and Explore may take it by default; others stand behind those that do"
+    parser.add_argument("--shipped", action="store_true", help=about)
     parser.add_argument("--device", help="cuda, mps or cpu (default: the best here)")
     parser.set_defaults(run=_promote)
 
 
 def _promote(arguments: argparse.Namespace) -> int:
-    from rekd.checkpoints import shipped
+    from rekd.training.promotion import check
+    from rekd.training.runs import find, home
+
+    check(arguments.name, arguments.role, arguments.to)
+    runs = [find(name, home()).folder for name in arguments.runs]
     from rekd.training.promote import headline, promote
 
-    info = promote(
-        arguments.runs,
-        (arguments.to or shipped()) / arguments.name,
-        arguments.role,
-        reference=arguments.reference,
-        judge=arguments.judge,
-        notes=arguments.note,
-        device=arguments.device,
-    )
+    names = ("to", "reference", "judge", "device", "shipped")
+    given = {name: getattr(arguments, name) for name in names}
+    info = promote(runs, arguments.name, arguments.role, notes=arguments.note, **given)
     print(f"{info.folder}: {info.bytes / 1e6:.1f} MB, accuracy {headline(info.metrics):.3f}")
     return 0
 
 
 def _add_bench(commands) -> None:
     parser = commands.add_parser("bench", help="measure how fast the app answers on this machine")
-    about = "app: Explore, seen in a browser; live: the page Train while a run trains, and when none does"
-    parser.add_argument("what", choices=("app", "live"), help=about)
+    about = (
+        "app: Explore, seen in a browser; live: the page Train while a run trains, and when none does; methods: every "
+        "attribution method on one review and one digit"
+    )
+    parser.add_argument("what", choices=("app", "live", "methods"), help=about)
     parser.add_argument("--browser", help="path of Chromium or Chrome (default: the one that is found)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON too")
     parser.set_defaults(run=_bench)
@@ -136,7 +127,9 @@ def _add_bench(commands) -> None:
 def _bench(arguments: argparse.Namespace) -> int:
     from rekd.bench.app import bench_app
     from rekd.bench.live import bench_live
+    from rekd.bench.methods import bench_methods
 
     if arguments.json:
         check_writable("--json", arguments.json)
-    return {"app": bench_app, "live": bench_live}[arguments.what](arguments.browser, arguments.json)
+    benches = {"app": bench_app, "live": bench_live, "methods": bench_methods}
+    return benches[arguments.what](arguments.browser, arguments.json)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 
+from rekd.cli.groups import add_group
+
 SHOWN = 10
 """Bad rows, and classes, that are printed one by one."""
 
 
 def add_data(commands) -> None:
     """The commands data add, list and remove."""
-    what = commands.add_parser("data", help="data of your own: add, list and remove data sets")
-    what = what.add_subparsers(dest="what", required=True)
+    what = add_group(commands, "data", "data of your own: add, list and remove data sets")
     added = what.add_parser("add", help="look through data and keep them as a task")
     added.add_argument(
         "source",

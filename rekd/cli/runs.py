@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rekd.cli.settings import add_settings, config_from, given_settings
+from rekd.cli.groups import add_group
+from rekd.cli.settings import add_settings, config_from, given_settings, role_from
 
 
 def add_runs(commands) -> None:
     """The commands runs list, show, start, stop, resume, delete and restore."""
-    what = commands.add_parser("runs", help="runs in the background: start, list, show, stop, resume, delete, restore")
-    what = what.add_subparsers(dest="what", required=True)
+    what = add_group(commands, "runs", "runs in the background: start, list, show, stop, resume, delete, restore")
     _command(what, "list", _list, "a line a run, the newest first")
     _add_start(_command(what, "start", _start, "queue runs; each trains in a process of its own, in its turn"))
     _command(what, "show", _show, "more of one run", "RUN")
-    stopped = _command(what, "stop", _stop, "ask a run to save its state and end", "RUN")
+    stopped = _command(what, "stop", _stop, "ask runs to save their state and end", "RUN", several=True)
     stopped.add_argument(
         "--wait",
         type=float,
@@ -28,9 +28,11 @@ def add_runs(commands) -> None:
     _command(what, "restore", _restore, "bring a run back from the trash", "RUN")
 
 
-def _command(what, name: str, run, about: str, of: str = "") -> argparse.ArgumentParser:
+def _command(what, name: str, run, about: str, of: str = "", several: bool = False) -> argparse.ArgumentParser:
     parser = what.add_parser(name, help=about)
-    if of:
+    if of and several:
+        parser.add_argument("names", nargs="+", metavar=of, help="name or folder of a run; several may be given")
+    elif of:
         parser.add_argument("name", metavar=of, help="name or folder of the run")
     parser.add_argument("--at", type=Path, metavar="FOLDER", help="where runs are (default: REKD_RUNS, else runs/)")
     parser.set_defaults(run=run)
@@ -62,14 +64,14 @@ def _run(arguments: argparse.Namespace):
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from rekd.training.runs import listing
+    from rekd.training.listing import listing
 
     print("\n".join(listing(_root(arguments))))
     return 0
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from rekd.training.runs import describe
+    from rekd.training.listing import describe
 
     print("\n".join(describe(_run(arguments))))
     return 0
@@ -77,11 +79,14 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _start(arguments: argparse.Namespace) -> int:
     _check_lineup(arguments)
+    from rekd.training.lineups import taught_by
     from rekd.training.report import check_device
     from rekd.training.worker import launch
 
     plans = _plans(arguments, _root(arguments), check_device(arguments.device))
     launch(plans)
+    for sentence in taught_by(plans):
+        print(sentence)
     for plan in plans:
         print(f"{plan.folder} is queued on {plan.device}. Look at it: python -m rekd runs show {plan.folder}")
     return 0
@@ -108,20 +113,28 @@ def _plans(arguments: argparse.Namespace, root: Path, device: str) -> list:
     import dataclasses
 
     from rekd.training import lineups
+    from rekd.training.about import title_of
     from rekd.training.runs import fresh
     from rekd.training.worker import Plan
 
     seeds = _seeds(arguments.seeds)
     if arguments.lineup:
         line = lineups.LINEUPS[arguments.lineup]
-        members = arguments.members.split(",") if arguments.members else tuple(line.members)
+        members = tuple(line.members) if arguments.members is None else _members(arguments.members)
         task = getattr(arguments, "task", "")
         return lineups.plans(arguments.lineup, members, seeds or line.seeds, root, task=task, device=device)
     config, folders = config_from(arguments), []
     for _ in seeds or (config.seed,):
         folders.append(fresh(config, root, folders))
-    seeded = zip(folders, seeds or (config.seed,), strict=True)
-    return [Plan(folder, dataclasses.replace(config, seed=seed), device) for folder, seed in seeded]
+    role, seeded = role_from(arguments), [dataclasses.replace(config, seed=seed) for seed in seeds or (config.seed,)]
+    pairs = zip(folders, seeded, strict=True)
+    return [Plan(folder, one, device, title_of(one, role), role=role) for folder, one in pairs]
+
+
+def _members(text: str) -> list[str]:
+    if not (names := [name.strip() for name in text.split(",") if name.strip()]):
+        raise ValueError("--members is empty; name some of cls,teacher,re,rekd, or leave it out for all four.")
+    return names
 
 
 def _seeds(text: str | None) -> tuple[int, ...]:
@@ -132,19 +145,30 @@ def _seeds(text: str | None) -> tuple[int, ...]:
 
 
 def _stop(arguments: argparse.Namespace) -> int:
-    from rekd.training.runs import stop
+    from rekd.training.listing import describe
+    from rekd.training.runs import find, read_run, stop
 
-    stop(_run(arguments), arguments.wait, arguments.now)
-    return _show(arguments)
+    faults = []
+    for run in [find(name, _root(arguments)) for name in arguments.names]:
+        try:
+            stop(run, arguments.wait, arguments.now)
+        except ValueError as fault:  # the others are to be stopped nevertheless
+            faults.append(str(fault))
+            continue
+        print("\n".join(describe(read_run(run.folder))))
+    if faults:
+        raise ValueError(". ".join(faults))
+    return 0
 
 
 def _resume(arguments: argparse.Namespace) -> int:
     from rekd.training.report import check_device
+    from rekd.training.status import saved_step
     from rekd.training.worker import resume
 
     run = _run(arguments)
     resume(run.folder, check_device(arguments.device or run.status.device or "cpu"))
-    print(f"{run.folder} is queued again, from step {run.status.step:,}.")
+    print(f"{run.folder} is queued again, from step {saved_step(run.folder):,}.")
     return 0
 
 

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import Any
 
 from rekd.config import PRESETS, REPORTS, TrainConfig, between
+from rekd.training.about import TEACHER
 from rekd.training.options import HELP
 from rekd.training.recipes import RECIPES, from_recipe
 
@@ -82,6 +83,11 @@ def refuse_settings(arguments: argparse.Namespace, beside: str) -> None:
             f"{beside} was given with {', '.join(given)}; a resumed run keeps its configuration and its folder. "
             "Leave them out, or start another run without --resume."
         )
+
+
+def role_from(arguments: argparse.Namespace) -> str:
+    """What the run is for, where the recipe says more than its kind: "teacher", or ""."""
+    return TEACHER if (arguments.recipe or "").endswith(f"-{TEACHER}") else ""
 
 
 def config_from(arguments: argparse.Namespace) -> TrainConfig:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rekd.cli.settings import add_settings, config_from, refuse_settings
+from rekd.cli.settings import add_settings, config_from, refuse_settings, role_from
 
 if TYPE_CHECKING:
     from rekd.checkpoints import Info
@@ -56,10 +56,12 @@ def _in_turn(arguments: argparse.Namespace) -> Info:
 
 
 def _at_once(arguments: argparse.Namespace) -> Info:
+    from rekd.training.about import title_of, write_about
     from rekd.training.turns import choose_device
 
     device = choose_device(arguments.device or "")
     from rekd.training.fit import finished, fit_or_discard, start
+    from rekd.training.progress import Teller
     from rekd.training.report import check_device
     from rekd.training.runs import fresh, home, read_config
     from rekd.training.setup import remarks
@@ -74,13 +76,24 @@ def _at_once(arguments: argparse.Namespace) -> Info:
         run = arguments.out = arguments.out or fresh(config, home())
         new = not run.exists()
         config = start(config, run)
+        if new:
+            role = role_from(arguments)
+            write_about(run, title_of(config, role), role=role)
     if info := finished(config, run):
         print(f"{run} is finished at step {info.training['steps_done']}; nothing was trained.")
         return info
-    for remark in remarks(config):
-        print(remark)
+    for remark in (*remarks(config), f"Trains {config.kind} on {config.task} for {_count(config.steps)}, in {run}."):
+        print(remark, flush=True)
     with stop_on_signal(_say_stopping, run) as stop:
-        return fit_or_discard(config, run, fresh=new, cpu=device == "cpu", stop=stop)
+        return fit_or_discard(config, run, fresh=new, cpu=device == "cpu", stop=stop, tell=Teller(config.steps, _say))
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # a pipe would keep it back until there is much to pass on
+
+
+def _count(steps: int) -> str:
+    return f"{steps:,} step{'s' * (steps != 1)}"
 
 
 def _say_stopping() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,13 +16,16 @@ from rekd.data import TASKS
 from rekd.data.sources import two_ways
 from rekd.errors import reason
 from rekd.training import blueprint
+from rekd.training.about import named, role_of
 from rekd.training.blueprint import NotHere
 from rekd.training.report import devices
 from rekd.training.rows import at_hand, row_count
 from rekd.training.runs import Run, all_runs
-from rekd.training.setup import NotAMatch, check_teacher
+from rekd.training.setup import NotAMatch, check_teacher, missing_folder
 from rekd.training.status import ACTIVE
 
+MOST_SIDE = 2048
+"""Pixels a side: beyond, a picture has more patches than a transformer of ours can look at."""
 STAND_IN = "@"
 """How a teacher or start begins that another run of the same line-up will leave (rekd.training.lineups)."""
 
@@ -31,8 +34,9 @@ STAND_IN = "@"
 class Source:
     """A model that a run can learn from or begin from: a checkpoint, or a run that has left or will leave one.
 
-    value: what `teacher` or `start` of a configuration says. config: the model's own; None where it can't be known.
-    state: of its run; "" for a checkpoint.
+    value: what `teacher` or `start` of a configuration says. name: a run's has its folder's beside it, since runs may
+    share one. config: the model's own; None where it can't be known. state: of its run; "" for a checkpoint. role: of
+    `about.ROLES`, or another that a checkpoint has.
     """
 
     value: str
@@ -40,6 +44,7 @@ class Source:
     config: ModelConfig | None
     accuracy: float | None = None
     state: str = ""
+    role: str = ""
 
 
 def sources(root: Path, kinds: Iterable[str], runs: Sequence[Run] | None = None) -> list[Source]:
@@ -53,20 +58,21 @@ def sources(root: Path, kinds: Iterable[str], runs: Sequence[Run] | None = None)
 def _of_info(info: Info, value: str) -> Source:
     rules = info.metrics.get("rules", {})
     measured = rules.get("top-k") or info.metrics.get("whole_input") or {}
-    return Source(value, info.name, info.config, measured.get("accuracy"))
+    return Source(value, info.name, info.config, measured.get("accuracy"), role=info.role)
 
 
 def _of_run(run: Run) -> Source:
     folder = run.folder / "checkpoint"
-    value, accuracy = str(folder), run.best["dev_accuracy"] if run.best else None
+    accuracy, state = run.best["dev_accuracy"] if run.best else None, run.status.state
+    known = Source(str(folder), named(run.folder), None, accuracy, state, role_of(run.folder, run.config))
     try:
         if (folder / "config.json").is_file():
-            return Source(value, run.folder.name, checkpoints.read_info(folder).config, accuracy, "done")
-        if run.status.state in ACTIVE:
-            return Source(value, run.folder.name, blueprint.student(run.config), accuracy, run.status.state)
+            return replace(known, config=checkpoints.read_info(folder).config, state="done")
+        if state in ACTIVE:
+            return replace(known, config=blueprint.student(run.config))
     except (CheckpointError, ValueError):
         pass
-    return Source(value, run.folder.name, None, accuracy, run.status.state)
+    return known
 
 
 def teachers(values: Mapping[str, Any], found: Sequence[Source]) -> list[tuple[Source, str]]:
@@ -138,7 +144,17 @@ def built(values: Mapping[str, Any]) -> TrainConfig | str:
     except (ValueError, TypeError) as error:
         if values.get("kind") == "rekd" and not values.get("teacher"):
             return "REKD learns from a teacher, and none is chosen; choose one, or train kind RE."
-        return _ended(f"These settings can't be: {reason(error)}")
+        return _ended(f"{_CAN_NOT_BE}{reason(error)}")
+
+
+def fault_of(name: str, values: Mapping[str, Any]) -> str:
+    """What is wrong with one field, where it is the first of which something is; "" for nothing."""
+    said = built(values)
+    found = said.partition(_CAN_NOT_BE)[2] if isinstance(said, str) else ""
+    return found if found.startswith(f"{name} ") else ""
+
+
+_CAN_NOT_BE = "These settings can't be: "
 
 
 def _ended(sentence: str) -> str:
@@ -176,13 +192,17 @@ def _of_data(task: str) -> list[str]:
 
 
 def _of_model(config: TrainConfig) -> list[str]:
-    text, named = TASKS[config.task].modality == "text", config.backbone
+    text, backbone = TASKS[config.task].modality == "text", config.backbone
     if text and config.units == "patches":
         return [f"Units are patches, and {config.task} holds texts; choose words, pieces or tokens."]
-    if text and named.startswith(("vit_", "deit_")):
-        return [f"{named} reads images, and {config.task} holds texts; name a text encoder of the Hub or a folder."]
-    if not text and ("/" in named or "layers" in config.backbone_args):
-        return [f"{named or 'The backbone'} reads texts, and {config.task} holds images; name a vit_* or deit_* model."]
+    if text and backbone.startswith(("vit_", "deit_")):
+        return [f"{backbone} reads images, and {config.task} holds texts; name a text encoder of the Hub or a folder."]
+    if not text and ("/" in backbone or "layers" in config.backbone_args):
+        return [
+            f"{backbone or 'The backbone'} reads texts, and {config.task} holds images; name a vit_* or deit_* model."
+        ]
+    if fault := missing_folder(backbone) if text else fault_of_patches(config.to_dict()):
+        return [fault]
     try:
         blueprint.parameters(config)
         units = blueprint.units_of(config)
@@ -197,6 +217,19 @@ def _of_model(config: TrainConfig) -> list[str]:
             "smaller patches."
         ]
     return []
+
+
+def fault_of_patches(values: Mapping[str, Any]) -> str:
+    """Why pictures of a size can't be cut into patches of another; "" where they can, or where that is not known."""
+    spec = TASKS[values["task"]]
+    args = values["backbone_args"] or ({} if values["backbone"] else spec.backbone_args)
+    side, patch = args.get("img_size", spec.image_size[0]), args.get("patch_size")
+    if not isinstance(side, int) or not 1 <= side <= MOST_SIDE:
+        return f"Pictures have from 1 to {MOST_SIDE:,} pixels a side, not {side}." if isinstance(side, int) else ""
+    if not isinstance(patch, int) or (0 < patch <= side and side % patch == 0):
+        return ""
+    fitting = ", ".join(str(each) for each in range(2, side) if side % each == 0)
+    return f"Pictures of {side} pixels a side can't be cut into patches of {patch}; take one of {fitting or side}."
 
 
 def _of_schedule(config: TrainConfig) -> list[str]:

@@ -21,11 +21,12 @@ from rekd.checkpoints import CheckpointError, Info
 from rekd.config import TrainConfig
 from rekd.files import replaced_folder, write_json, write_text
 from rekd.models import RationaleModel
+from rekd.training.about import role_of
 from rekd.training.board import check_report, reported
 from rekd.training.card import model_card, words_card
 from rekd.training.evaluate import fit_cut
 from rekd.training.health import Health
-from rekd.training.loop import Trainer
+from rekd.training.loop import Tell, Trainer, silent
 from rekd.training.runs import read_config
 from rekd.training.setup import Setup, prepare, resolve
 from rekd.training.state import load_progress
@@ -36,7 +37,7 @@ from rekd.training.watch import Watch
 
 PACKAGES = ("torch", "transformers", "timm", "accelerate", "safetensors", "numpy")
 
-MADE_AT_ONCE = {"config.json", "status.json", ".lock", "snapshots", "tensorboard"}
+MADE_AT_ONCE = {"config.json", "status.json", "about.json", ".lock", "snapshots", "tensorboard"}
 """What a run's folder holds before its first line of metrics."""
 
 
@@ -106,16 +107,16 @@ def fit(
     run: Path,
     *,
     cpu: bool = False,
-    quiet: bool = False,
     stop: Callable[[], bool] = lambda: False,
     heart: Heart | None = None,
+    tell: Tell = silent,
 ) -> Info:
     """Train a run, or go on with it from its latest state, and write its checkpoint to run/checkpoint.
 
     Args:
         config: started by `start`, so that every field is resolved.
         stop: whether somebody wants the run to stop; see `Trainer.train`.
-        heart: what keeps the run's status, where its caller holds the folder already.
+        heart: what keeps the run's status, where its caller holds the folder already. tell: see `Trainer`.
 
     Returns:
         the checkpoint's information.
@@ -125,17 +126,17 @@ def fit(
     """
     accelerator = accelerator_for(config, run, cpu)
     if heart or not accelerator.is_main_process:
-        return _fit(config, run, accelerator, quiet, stop, heart)
+        return _fit(config, run, accelerator, stop, heart, tell)
     device = "cpu" if accelerator.device.type == "cpu" else canonical(str(accelerator.device))
     with alone(run), Heart(run, config.steps, stop, device) as heart:
-        return _fit(config, run, accelerator, quiet, stop, heart)
+        return _fit(config, run, accelerator, stop, heart, tell)
 
 
-def _fit(config: TrainConfig, run: Path, accelerator: Accelerator, quiet: bool, stop, heart: Heart | None) -> Info:
+def _fit(config: TrainConfig, run: Path, accelerator: Accelerator, stop, heart: Heart | None, tell: Tell) -> Info:
     set_seed(config.seed)
     torch.set_float32_matmul_precision("high")
     setup = prepare(config, accelerator.device)
-    trainer = assemble(setup, run, accelerator, quiet, stop, heart)
+    trainer = assemble(setup, run, accelerator, stop, heart, tell)
     with reported(accelerator, run):
         progress = trainer.train()
     info = None
@@ -155,9 +156,9 @@ def assemble(
     setup: Setup,
     run: Path,
     accelerator: Accelerator,
-    quiet: bool = False,
     stop: Callable[[], bool] = lambda: False,
     heart: Heart | None = None,
+    tell: Tell = silent,
 ) -> Trainer:
     """The trainer of a run, with its objective, what it measures on dev and what it keeps of the watched examples."""
     length = setup.reader.config.max_tokens if setup.spec.modality == "text" else len(setup.reader.units)
@@ -166,8 +167,8 @@ def assemble(
     # Each call of the two is made under the run's precision.
     health, watch = accelerator.autocast()(Health(setup)), accelerator.autocast()(Watch(run, setup))
     told = {"stop": stop, **({"at": heart.at} if heart else {})}
-    told |= {"watch": watch} if accelerator.is_main_process else {}
-    return Trainer(run, setup.config, objective, setup.feed, health, accelerator, quiet, **told)
+    told |= {"watch": watch, "tell": tell} if accelerator.is_main_process else {}
+    return Trainer(run, setup.config, objective, setup.feed, health, accelerator, **told)
 
 
 def fit_or_discard(config: TrainConfig, run: Path, *, fresh: bool = False, **how: Any) -> Info:
@@ -186,14 +187,14 @@ def _provenance(setup: Setup) -> dict[str, Any]:
 
 
 def export(folder: Path, setup: Setup, training: dict[str, Any]) -> Info:
-    """Save the model, reload it as stored, fit its calibrated cut on dev, and save it again with the cut."""
+    """Save a run's model, reload it as stored, fit its calibrated cut on dev, and save it again with the cut."""
     model, config = setup.model, setup.config
     if model.words is not None:
         name = checkpoints.save_words(folder.parent, model.words, setup.reader.tokenizer, words_card(config.backbone))
         model.config = replace(model.config, words=name)
     fixed = {
         "task": config.task,
-        "role": config.kind,
+        "role": role_of(folder.parent, config),
         "training": training,
         "versions": versions(),
         "tokenizer": getattr(setup.reader, "tokenizer", None),
@@ -207,8 +208,8 @@ def export(folder: Path, setup: Setup, training: dict[str, Any]) -> Info:
     return info
 
 
-def publish(source: Path, target: Path, role: str, metrics: dict[str, Any], card: str) -> Info:
-    """Copy a checkpoint with its metrics, card and role; weights stay as they are, byte for byte."""
+def publish(source: Path, target: Path, role: str, metrics: dict[str, Any], card: str, promoted: float = 0.0) -> Info:
+    """Copy a checkpoint with its metrics, card, role and time of promotion; weights stay as they are, byte for byte."""
     values = json.loads((source / "config.json").read_text(encoding="utf-8"))
     with replaced_folder(target) as temp:
         for path in source.iterdir():
@@ -216,7 +217,7 @@ def publish(source: Path, target: Path, role: str, metrics: dict[str, Any], card
                 shutil.copy2(path, temp / path.name)
             elif path.is_dir():
                 shutil.copytree(path, temp / path.name)
-        write_json(temp / "config.json", {**values, "role": role})
+        write_json(temp / "config.json", {**values, "role": role, "promoted": promoted})
         if metrics:
             write_json(temp / "metrics.json", metrics)
         (temp / "README.md").write_text(card, encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rekd.config import TrainConfig, choose
 from rekd.training import members
+from rekd.training.about import ROLES, TEACHER, title_of
 from rekd.training.members import SLOTS
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 LINKS = ("start", "teacher")
 """Fields of a configuration that may name another member's checkpoint, such as "@teacher"."""
-TITLES = {"cls": "CLS", "teacher": "Teacher", "re": "RE", "rekd": "REKD"}
+TITLES = {slot: ROLES[slot] for slot in SLOTS}
 
 Values = Mapping[str, Any]
 
@@ -30,6 +31,7 @@ class LineUp:
     members: slot -> values of `TrainConfig`, in `SLOTS` order; "@cls" and "@teacher" stand for a member's checkpoint.
     of_task: task -> what takes the place of `members` there.
     seeds: those of RE and REKD; CLS and teacher have the first. needs: what must be at hand, as a sentence, or nothing.
+    expect: how well the four do, or nothing.
     """
 
     title: str
@@ -40,6 +42,7 @@ class LineUp:
     seeds: tuple[int, ...] = (2026,)
     needs: str = ""
     of_task: Mapping[str, Mapping[str, Values]] = field(default_factory=dict, hash=False)
+    expect: str = ""
 
 
 _WEIGHTS = (
@@ -59,10 +62,12 @@ LINEUPS: Mapping[str, LineUp] = MappingProxyType(
         "laptop": LineUp(
             title="One minute on a laptop",
             about="Handwritten digits among strokes: four small vision transformers from random weights, about a "
-            "minute each on two processor cores.",
+            "minute each on two processor cores, four to five minutes in all.",
             task="digits",
             tasks=("digits",),
             members=members.laptop(),
+            expect="On the test split CLS and teacher get about 92 and 91 of 100 right, RE 20 to 30, REKD 50 to 65: so "
+            "small a student struggles alone, and that is the lesson.",
         ),
         "gpu": LineUp(
             title="Five minutes on a GPU",
@@ -145,16 +150,29 @@ def plans(
         config = config_of(name, slot, task=task, links=links, seed=seed)
         config = config_of(name, slot, task=task, links=links | _shipped(config, slot), seed=seed)
         folder = fresh(config, root, [plan.folder for plan in out])
-        out.append(Plan(folder, config, device, f"{TITLES[slot]} · {config.task} · seed {seed}", about))
+        role = slot if slot == TEACHER else ""
+        out.append(Plan(folder, config, device, title_of(config, role), about, role))
         # A run may be resumed from another folder than the one it was queued in.
         links.setdefault(f"@{slot}", str(folder.absolute() / "checkpoint"))
     return out
 
 
+def taught_by(made: Sequence[Plan]) -> list[str]:
+    """A sentence for each model that is at hand already and that some of these runs learn or begin from."""
+    coming = {str(plan.folder.absolute() / "checkpoint") for plan in made}
+    said = {}
+    for plan in made:
+        for link, does in (("teacher", "learns from"), ("start", "begins from the weights of")):
+            if (source := getattr(plan.config, link)) and source not in coming:
+                title = ROLES[plan.role or plan.config.kind]
+                said[f"{title} {does} {source}, which is at hand: no other is trained for it."] = None
+    return list(said)
+
+
 def _ordered(slots: Iterable[str]) -> list[str]:
     slots = tuple(slots)
-    for slot in slots:
-        choose("slot", slot, SLOTS)
+    if strange := [slot for slot in slots if slot not in SLOTS]:
+        raise ValueError(f"A line-up has no member {strange[0]!r}; its members are {', '.join(SLOTS)}.")
     return [slot for slot in SLOTS if slot in slots]
 
 

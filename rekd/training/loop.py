@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +11,6 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from tqdm import tqdm
 
 from rekd import masks
 from rekd.config import TrainConfig
@@ -29,6 +27,13 @@ from rekd.training.task import Objective
 
 FEWEST_STEPS = 25
 """Steps between evaluations at the least, where a run names no number: dev takes longer than a few steps."""
+
+
+Tell = Callable[[int, Mapping[str, float]], None]
+
+
+def silent(step: int, known: Mapping[str, float]) -> None:
+    """Say nothing of a run's progress, which stands in its folder."""
 
 
 class NotFinite(RuntimeError):
@@ -51,6 +56,7 @@ class Trainer:
             called every `evaluate_every` steps.
         stop: whether somebody wants the run to stop; asked at every line of metrics.jsonl, of every process.
         at: told the number of steps done. watch: likewise, and whether the run has ended; it must leave no trace in it.
+        tell: likewise, and the last values that a person who waits wants to know, by name.
     """
 
     def __init__(
@@ -61,14 +67,14 @@ class Trainer:
         feed: Feed,
         evaluate: Callable[[int], Mapping[str, float]],
         accelerator: Accelerator,
-        quiet: bool = False,
         stop: Callable[[], bool] = lambda: False,
         at: Callable[[int], None] = lambda step: None,
         watch: Callable[[int, bool], None] = lambda step, ended: None,
+        tell: Tell = silent,
     ):
         self.run, self.config, self.feed, self.evaluate = run, config, feed, evaluate
-        self.stop, self.at, self.watch = stop, at, watch
-        self.accelerator, self.quiet = accelerator, quiet
+        self.stop, self.at, self.watch, self.tell = stop, at, watch, tell
+        self.accelerator = accelerator
         self.model = objective.model
         self.optimizer = make_optimizer(objective.to(accelerator.device), config)
         self.objective, self.optimizer = accelerator.prepare(objective, self.optimizer)
@@ -102,27 +108,27 @@ class Trainer:
         """
         pending: dict[str, list[Tensor]] = {}
         started, since = time.perf_counter(), self.progress.step
+        known = self._best_known()
         self.at(since)
+        self.tell(since, known)
         self.watch(since, False)
-        with tqdm(total=self.config.steps, initial=since, disable=self._silent(), unit="step") as bar:
-            while not self.progress.ended(self.config):
-                for name, value in self._step(self.progress.step).items():
-                    pending.setdefault(name, []).append(value)
-                self.progress.step += 1
-                self.at(self.progress.step)
-                self.watch(self.progress.step, False)
-                bar.update()
-                due = self._due(self.progress.step)
-                if self.progress.step % self.config.log_every == 0 or due:
-                    means = {name: float(torch.stack(values).mean()) for name, values in pending.items()}
-                    self._check(means)
-                    speed = (self.progress.step - since) * self.config.batch_size / (time.perf_counter() - started)
-                    self._log({**means, **(self._evaluate() if due else {}), "examples_per_second": speed})
-                    best = {"best_dev": f"{self.progress.best_accuracy:.3f}"} if self.progress.history else {}
-                    bar.set_postfix(loss=f"{means['total']:.3f}", **best)
-                    self._keep(due)
-                    pending.clear()
-                    started, since = time.perf_counter(), self.progress.step
+        while not self.progress.ended(self.config):
+            for name, value in self._step(self.progress.step).items():
+                pending.setdefault(name, []).append(value)
+            self.progress.step += 1
+            self.at(self.progress.step)
+            self.watch(self.progress.step, False)
+            due = self._due(self.progress.step)
+            if self.progress.step % self.config.log_every == 0 or due:
+                means = {name: float(torch.stack(values).mean()) for name, values in pending.items()}
+                self._check(means)
+                speed = (self.progress.step - since) * self.config.batch_size / (time.perf_counter() - started)
+                self._log({**means, **(self._evaluate() if due else {}), "examples_per_second": speed})
+                known = {"loss": means["total"], **self._best_known()}
+                self._keep(due)
+                pending.clear()
+                started, since = time.perf_counter(), self.progress.step
+            self.tell(self.progress.step, known)
         self.watch(self.progress.step, True)
         self.model.load_state_dict(self.best, strict=False)
         return self.progress
@@ -143,9 +149,8 @@ class Trainer:
     def _due(self, step: int) -> bool:
         return step % self.every == 0 or step == self.config.steps
 
-    def _silent(self) -> bool:
-        shown = sys.stderr is not None and sys.stderr.isatty()  # a run of its own writes to a log, where no bar moves
-        return self.quiet or not shown or not self.accelerator.is_main_process
+    def _best_known(self) -> dict[str, float]:
+        return {"best dev accuracy": self.progress.best_accuracy} if self.progress.history else {}
 
     def _step(self, step: int) -> dict[str, Tensor]:
         """One optimiser step; returns the means of its terms over the whole batch, still on the device."""

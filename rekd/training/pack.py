@@ -96,9 +96,10 @@ def _entries(info: Info, name: str) -> Iterator[tuple[str, Path | bytes]]:
 
 def _card(path: Path, name: str) -> str:
     """The checkpoint's card, with how to load the archive at its end; what an earlier archive said of that goes."""
-    card = path.read_text(encoding="utf-8") if path.is_file() else f"# {name}\n"
+    card = path.read_text(encoding="utf-8").split(LOADING)[0].strip() if path.is_file() else ""
+    said = card.partition("\n")[2] if card.startswith("# ") else card  # its title is the run's folder
     return (
-        f"{card.split(LOADING)[0].rstrip()}\n\n{LOADING}\n\n"
+        f"# {name}\n\n{said.strip()}\n\n{LOADING}\n\n"
         "In a clone of the project that wrote it, the archive is read as it is; unpacked, its folder is too.\n\n"
         f"```sh\npython -m rekd evaluate {name}.zip\n```\n\n"
         f'```python\nimport rekd\n\ncheckpoint = rekd.load("{name}.zip")  # .model, .reader and .info\n```\n'

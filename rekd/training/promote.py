@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -20,8 +21,9 @@ from rekd.files import write_json
 from rekd.training.card import model_card
 from rekd.training.evaluate import honest_reference, leave_one_out_masks
 from rekd.training.fit import publish
-from rekd.training.promotion import telling, unlisted
+from rekd.training.promotion import check, telling
 from rekd.training.report import check_device, evaluate_checkpoint
+from rekd.training.status import ACTIVE, Status, standing
 from rekd.types import Split
 from rekd.units import mark
 
@@ -31,53 +33,80 @@ REFERENCE_ROWS = 2000
 
 def promote(
     runs: Sequence[Path],
-    target: Path,
-    role: str | None = None,
+    name: str,
+    role: str = "",
     *,
+    to: Path | None = None,
     reference: float | None = None,
     judge: str | None = None,
     notes: Sequence[str] = (),
     device: str | None = None,
+    shipped: bool = False,
 ) -> Info:
-    """Publish the median of several runs by test accuracy (`headline`) at `target`.
+    """Publish the median of several runs by test accuracy (`headline`) as a checkpoint of this name.
 
     Meanwhile the first run's folder says so, and afterwards how it ended; see `promotion`.
 
     Args:
-        runs: run folders that differ in their seed. role: None takes the kind of the runs.
-        reference: mask-only accuracy of honest masks. judge: the CLS checkpoint to measure it with, where it is None.
+        runs: run folders that differ in their seed. role: "" takes that of the runs. to: the folder to publish in;
+            None is that of the shipped checkpoints. reference: mask-only accuracy of honest masks. judge: the CLS
+            checkpoint to measure it with, where it is None. shipped: it comes with the project, and may be anybody's
+            default; else it stands behind those that do.
 
     Returns:
         the published checkpoint's information; its metrics.json holds all seeds.
 
     Raises:
-        ValueError: runs that differ in more than the seed, a device that is not here, or a name that is never listed.
+        ValueError: a run without a finished checkpoint, runs that differ in more than the seed, a device that is not
+            here, or as `promotion.check` says.
     """
-    with telling(runs[0], target.name) as tell:
-        if fault := unlisted(target.name):
-            raise ValueError(fault)
-        info = _promote(runs, target, role, reference, judge, notes, check_device(device))
+    root = to or checkpoints.shipped()
+    with telling(runs[0], name) as tell:
+        check(name, role, root)
+        infos = [_finished(run) for run in runs]
+        _same_but_for_seed(infos)
+        reports = _reports(runs, infos[0].task, reference, judge, check_device(device))
+        check(name, role, root)  # another promotion may have taken the name while this one measured
+        info = _publish(infos, reports, root / name, role, notes, shipped)
         size, score = info.bytes / 1e6, headline(info.metrics)
         tell(f"{info.name} is among the checkpoints: {size:.1f} MB, accuracy {score:.3f} on the test split.")
     return info
 
 
-def _promote(
-    runs: Sequence[Path],
-    target: Path,
-    role: str | None,
-    reference: float | None,
-    judge: str | None,
-    notes: Sequence[str],
-    device: str | None,
-) -> Info:
-    infos = [checkpoints.read_info(run / "checkpoint") for run in runs]
-    _same_but_for_seed(infos)
+def _finished(run: Path) -> Info:
+    """The checkpoint that a run left at its end.
+
+    Raises:
+        ValueError: it has left none, with how it stands and what to do. CheckpointError: it can't be read.
+    """
+    if (run / "checkpoint" / "config.json").is_file():
+        return checkpoints.read_info(run / "checkpoint")
+    status = standing(run) or Status("not begun")
+    ways = dict.fromkeys(ACTIVE, "Wait until it is done, and promote it then.")
+    again = f"Go on with it: `python -m rekd runs resume {run}`, and promote it when it is done."
+    raise ValueError(
+        f"{run} has no checkpoint yet, which a run writes when it ends, and it is {status.state}. "
+        f"{ways.get(status.state, again)}"
+    )
+
+
+def _reports(runs: Sequence[Path], task: str, reference: float | None, judge: str | None, device: str | None) -> list:
+    """An evaluation a run; the leaks are held against `reference`, which `judge` measures where it is None."""
     if judge and reference is None:
-        reference = mask_reference(infos[0].task, checkpoints.load(judge, device))
-    reports = [_report(run, reference, device) for run in runs]
+        reference = mask_reference(task, checkpoints.load(judge, device))
+    return [_report(run, reference, device) for run in runs]
+
+
+def _publish(
+    infos: Sequence[Info],
+    reports: Sequence[dict[str, Any]],
+    target: Path,
+    role: str,
+    notes: Sequence[str],
+    shipped: bool,
+) -> Info:
     scores = [headline(report) for report in reports]
-    chosen = int(np.argsort(scores, kind="stable")[(len(runs) - 1) // 2])
+    chosen = int(np.argsort(scores, kind="stable")[(len(infos) - 1) // 2])
     seeds = [
         {
             "seed": info.training["seed"],
@@ -87,10 +116,12 @@ def _promote(
         }
         for number, (info, score, report) in enumerate(zip(infos, scores, reports, strict=True))
     ]
+    reference = reports[chosen].get("leaks", {}).get("mask_reference")
     metrics = {**reports[chosen], "checkpoint": target.name, "seeds": seeds, "mask_reference": reference}
     info = replace(infos[chosen], name=target.name, role=role or infos[chosen].role)
     _bring_words(infos[chosen], target)
-    return publish(infos[chosen].folder, target, info.role, metrics, model_card(info, metrics, notes))
+    promoted = 0.0 if shipped else time.time()
+    return publish(infos[chosen].folder, target, info.role, metrics, model_card(info, metrics, notes), promoted)
 
 
 def headline(report: dict[str, Any]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from rekd import checkpoints
+from rekd.config import choose
 from rekd.files import write_json
 from rekd.training.causes import tail
 from rekd.training.child import start_module
@@ -40,14 +43,36 @@ class Promotion:
     begun: float = 0.0
 
 
-def unlisted(name: str) -> str:
-    """Why a checkpoint of this name would be found by nobody, "" where it is."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
+
+
+def fault_of(name: str, root: Path | None = None) -> str:
+    """Why no checkpoint can get this name in a folder, by default that of the shipped ones; "" where it can."""
     if name.startswith(("words-", ".")):
         return (
             f"The name {name} begins with {'words-' if name[0] == 'w' else 'a dot'}, and such folders are not listed: "
             "they hold word tables, or what is half written. Choose another name."
         )
+    if not _NAME.fullmatch(name):
+        return "A name has letters, digits, dots, dashes and underscores, and begins with a letter or digit."
+    if ((root or checkpoints.shipped()) / name).exists():
+        return f"There is a checkpoint {name} already; choose another name."
     return ""
+
+
+def check(name: str, role: str = "", root: Path | None = None) -> None:
+    """Refuse a promotion that could not end well, before anything is measured or written.
+
+    Args:
+        role: "" for the kind of the runs. root: the folder to publish in; None is that of the shipped checkpoints.
+
+    Raises:
+        ValueError: no checkpoint can get this name there, or there is no such role.
+    """
+    if fault := fault_of(name, root):
+        raise ValueError(fault)
+    if role:
+        choose("role", role, checkpoints.ROLES)
 
 
 def start_promotion(runs: Sequence[Path], name: str, role: str = "", note: str = "") -> None:
@@ -59,13 +84,12 @@ def start_promotion(runs: Sequence[Path], name: str, role: str = "", note: str =
         runs: folders; the first one's tells how the promotion stands. role, note: "" leaves them out.
 
     Raises:
-        ValueError: the first run is being promoted, or the name would not be listed. OSError: it can't be started.
+        ValueError: the first run is being promoted, or as `check` says. OSError: it can't be started.
     """
     home = runs[0]
     if (now := read_promotion(home)) and now.state == WORKING:
         raise ValueError(f"{home.name} is being promoted as {now.name}; wait until that has ended.")
-    if fault := unlisted(name):
-        raise ValueError(fault)
+    check(name, role)
     arguments = ["rekd", "promote", *(str(run.absolute()) for run in runs), f"--name={name}"]
     arguments += [f"--{what}={value}" for what, value in (("role", role), ("note", note)) if value]
     with (home / LOG).open("wb") as log:

@@ -17,7 +17,7 @@ import psutil
 from rekd.config import TrainConfig
 from rekd.files import read_json, write_text
 from rekd.training.lines import Lines
-from rekd.training.status import ACTIVE, Status, process_of, read_status, standing, write_status
+from rekd.training.status import ACTIVE, Status, process_of, read_status, saved_step, standing, write_status
 from rekd.training.stopping import BY_FILE, WISH
 
 MARKS = ("status.json", "metrics.jsonl", "state")
@@ -176,7 +176,7 @@ def stop(run: Run, seconds: float | None = None, now: bool = False) -> Status:
     left = f"{said}; what it did since its last state is lost. Resume it from there."
     last = read_status(run.folder) or status
     if last.state in ACTIVE:  # it did not say how it ended
-        write_status(run.folder, replace(last, state="stopped", message=left))
+        write_status(run.folder, replace(last, state="stopped", step=saved_step(run.folder), message=left))
     return standing(run.folder) or last
 
 
@@ -223,44 +223,3 @@ def _end(process: psutil.Process) -> None:
             with suppress(psutil.NoSuchProcess):
                 each.kill()
     _over(process, 10)
-
-
-def listing(root: Path) -> list[str]:
-    """A line a run."""
-    found, faults = all_runs(root)
-    if not found and not faults:
-        return [f"No run is in {root}. Start one: python -m rekd train --recipe digits-re"]
-    width = max((len(run.folder.name) for run in found), default=0)
-    return [_line(run, width) for run in found] + faults
-
-
-def _line(run: Run, width: int) -> str:
-    status, best = run.status, run.best
-    reached = f"{status.step:,} of {status.steps:,} steps"
-    accuracy = f"best dev accuracy {best['dev_accuracy']:.3f}" if best else "not evaluated yet"
-    return f"{run.folder.name:<{width}}  {status.state:<8}  {reached:>22}  {accuracy}"
-
-
-def describe(run: Run) -> list[str]:
-    """What is known of a run, and what can be done with it."""
-    config, status, best = run.config, run.status, run.best
-    out = [f"{run.folder}: {config.kind} on {config.task}, seed {config.seed}", f"{status.state}: {_reached(status)}"]
-    if best:
-        out.append(f"best dev accuracy {best['dev_accuracy']:.4f} at step {best['step']:,}")
-    if run.metrics:
-        out.append("last line: " + ", ".join(f"{name} {_number(value)}" for name, value in run.metrics[-1].items()))
-    if status.state == "done":
-        out.append(f"checkpoint: {run.folder / 'checkpoint'}")
-    elif status.state in ("stopped", "failed"):
-        out.append(f"go on with it: python -m rekd train --resume {run.folder}")
-    return out
-
-
-def _reached(status: Status) -> str:
-    seen = f", last sign of life {time.time() - status.heartbeat:.0f} s ago" if status.state == "running" else ""
-    said = f". {status.message}" if status.message else ""
-    return f"{status.step:,} of {status.steps:,} steps{seen}{said}"
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

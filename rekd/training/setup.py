@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -214,11 +215,13 @@ def _shared(config: TrainConfig, spec: TaskSpec) -> dict[str, Any]:
 def _new_text(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, TextReader]:
     from rekd.models.text import WordTable, pretrained, tokenizer_from
 
+    if fault := missing_folder(config.backbone):
+        raise BackboneMissing(fault)
     try:
         arch, weights, words = pretrained(config.backbone, layers_of(config))
         tokenizer = tokenizer_from(config.backbone)
     except OSError as error:
-        raise BackboneMissing(_ways_out(config.backbone, error, "name a local folder by --backbone")) from error
+        raise BackboneMissing(_ways_out(config.backbone, error, _FOLDER)) from error
     reader_config = ReaderConfig("text", units=config.units, max_tokens=config.max_tokens)
     reader = TextReader(reader_config, tokenizer)
     model_config = ModelConfig(reader=reader_config, arch=arch, train_words=config.train_words, **_shared(config, spec))
@@ -239,7 +242,7 @@ def _new_image(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, Ima
     try:
         source = create(config.backbone, args, pretrained=bool(weights))
     except OSError as error:
-        said = _ways_out(config.backbone, error, "train from scratch, without pretrained in --backbone-args")
+        said = _ways_out(config.backbone, error, "train from scratch, without pretrained weights")
         raise BackboneMissing(said) from error
     model_config = image_model(config, spec, source)
     model = build(model_config, dropout=config.dropout)
@@ -258,6 +261,23 @@ def image_model(config: TrainConfig, spec: TaskSpec, source: nn.Module) -> Model
     sizes = {"image_size": _pair(size), "patch_size": _pair(patch)}
     reader = ReaderConfig("image", "patches", **sizes, mean=mean, std=std)
     return ModelConfig(reader=reader, arch={"name": config.backbone, "args": args}, **_shared(config, spec))
+
+
+_FOLDER = (
+    "give a folder of this computer that holds such weights as the backbone: `--backbone FOLDER` on the command line, "
+    "“Another encoder” in the form of the page Train"
+)
+
+
+def missing_folder(backbone: str) -> str:
+    """What to say of a text backbone that is written as a folder and is none; "" of a folder and of a Hub id."""
+    written = backbone.startswith(("/", ".", "~")) or "\\" in backbone or backbone.count("/") > 1
+    if not written or Path(backbone).is_dir():
+        return ""
+    return (
+        f"There is no folder {backbone} here, which was named as the backbone. Name a folder that holds a text encoder "
+        "(config.json, its weights, its tokeniser), or a model's id on the Hugging Face Hub, such as owner/name."
+    )
 
 
 def _ways_out(backbone: str, error: OSError, other: str) -> str:

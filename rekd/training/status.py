@@ -65,6 +65,14 @@ def write_status(run: Path, status: Status) -> None:
     write_json(run / "status.json", asdict(status))
 
 
+def saved_step(run: Path) -> int:
+    """The step of the last state that a run has saved, from which it would go on; 0 before the first."""
+    try:
+        return int((run / "state" / "latest").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # a damaged one is told where the state is read
+        return 0
+
+
 def standing(run: Path) -> Status | None:
     """What status.json says, and failed where the process that should be there is gone or gives no sign of life."""
     status = read_status(run)
@@ -158,6 +166,7 @@ class Heart:
             if isinstance(error, Stopped):
                 self._write("stopped", "Its state is saved." if self.step else "It had not begun.")
             elif isinstance(error, KeyboardInterrupt):
+                self.step = saved_step(self.run)
                 self._write("stopped", "Interrupted at once; the last state that was saved stands.")
             else:
                 self._write("failed", cause_of(error))

@@ -123,7 +123,7 @@ def _prepare(config, run: Path, device: str, teacher_config, clock: Clock) -> _P
     teacher = None if teacher_config is None else _stand_in(teacher_config, accelerator.device)
     read = {"train_rows": max(TRAIN_ROWS, config.batch_size), "dev_rows": DEV_ROWS}
     setup = prepare(config, accelerator.device, teacher=teacher, **read)
-    trainer = assemble(setup, run, accelerator, quiet=True)
+    trainer = assemble(setup, run, accelerator)
     started = time.perf_counter() - begun
     rows = {
         split: row_count(config.task, split) or len(data)
@@ -184,7 +184,9 @@ def _evaluation(parts: _Parts, clock: Clock, step: float) -> tuple[float, float,
     setup, config, watch = parts.setup, parts.config, parts.trainer.watch
     forward = step / (3 * config.batch_size)
     few = setup.dev.take(range(min(len(setup.dev), max(FEWEST, int(SECONDS / 4 / forward)))))
-    own_logits(setup.model, few.take(range(min(FEWEST, len(few)))), config.seed)  # kernels are loaded at their first call
+    own_logits(
+        setup.model, few.take(range(min(FEWEST, len(few)))), config.seed
+    )  # kernels are loaded at their first call
     own = clock.of(lambda: own_logits(setup.model, few, config.seed)) / len(few)
     if own * len(setup.dev) > SECONDS / 4:  # beyond the accuracy it is a swap of masks that takes long
         swapped = PAIRS if setup.model.config.selects else 0

@@ -13,6 +13,7 @@ from pathlib import Path
 from rekd.config import TrainConfig
 from rekd.errors import reason
 from rekd.files import read_json, write_json
+from rekd.training.about import named
 from rekd.training.runs import Run
 from rekd.training.status import ACTIVE, alive, standing
 
@@ -73,7 +74,11 @@ def restore(folder: Path) -> Path:
     """
     folder = folder.absolute()
     if folder.parent.name != TRASH or not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not in the trash; it was restored, or removed for good.")
+        names = ", ".join(each.name for each in _held(folder.parents[1])) or "nothing"
+        raise FileNotFoundError(
+            f"{folder.name} is not in the trash: it was restored or removed for good, or has another name. "
+            f"In the trash of {folder.parents[1]}: {names}."
+        )
     back = _moved(folder, folder.parents[1], _label(folder)[0])
     (back / LABEL).unlink(missing_ok=True)
     return back
@@ -117,7 +122,7 @@ def dependants(run: Run, runs: Iterable[Run]) -> list[str]:
         loses = (
             "it keeps what it learnt" if other.status.state == "done" else "without it that run can't start or go on"
         )
-        said.append(f"{other.folder.name} has this run's checkpoint as {' and '.join(needs)}; {loses}.")
+        said.append(f"{named(other.folder)} has this run's checkpoint as {' and '.join(needs)}; {loses}.")
     return said
 
 

@@ -207,8 +207,9 @@ def _of_schedule(config: TrainConfig, device: str) -> list[str]:
             f"The learning rate {config.learning_rate:g} is {way} what such a backbone learns at ({low:g} to {high:g})."
         )
     if config.steps < FEW_STEPS:
+        are = "step is" if config.steps == 1 else "steps are"
         said.append(
-            f"{config.steps:,} steps are few: with under {FEW_STEPS} a run shows that it works, not what it can learn."
+            f"{config.steps:,} {are} few: with under {FEW_STEPS} a run shows that it works, not what it can learn."
         )
     size = row_count(config.task, "train")
     if size and config.steps * config.batch_size > 200 * size:

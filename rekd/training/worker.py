@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from rekd.config import TrainConfig
-from rekd.training.about import checked, write_about
+from rekd.training.about import checked, named, write_about
 from rekd.training.causes import STARTED, cause_of
 from rekd.training.child import stand_back, start_module
 from rekd.training.runs import read_config, read_run, sources
-from rekd.training.status import ACTIVE, Heart, Status, alive, read_status, standing, write_status
+from rekd.training.status import ACTIVE, Heart, Status, alive, read_status, saved_step, standing, write_status
 from rekd.training.stopping import stop_on_signal
 from rekd.training.turns import alone, canonical, choose_device, turn
 
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """A run that is to be started: its folder (not yet made), its configuration, its device, its name and note."""
+    """A run that is to be started: its folder (not yet made), its configuration, its device, and what is said of it."""
 
     folder: Path
     config: TrainConfig
     device: str = "cpu"
     name: str = ""
     note: str = ""
+    role: str = ""
 
 
 def launch(plans: Sequence[Plan]) -> None:
@@ -49,14 +50,15 @@ def launch(plans: Sequence[Plan]) -> None:
     for plan in plans:
         check_report(resolve(plan.config).report_to)
         checked(plan.name, plan.note)
+        _check_named(plan.config, [each.folder.absolute() for each in plans])
         if plan.folder.exists():
             raise FileExistsError(f"{plan.folder} is there already; a new run needs a folder of its own.")
     waiting = list(plans)
     try:
         for plan in plans:
             config = start(plan.config, plan.folder)
-            if plan.name or plan.note:
-                write_about(plan.folder, plan.name, plan.note)
+            if plan.name or plan.note or plan.role:
+                write_about(plan.folder, plan.name, plan.note, plan.role)
             _queue(plan.folder, config.steps, plan.device)
         while waiting:
             _spawn(waiting[0].folder, waiting[0].device)
@@ -64,6 +66,26 @@ def launch(plans: Sequence[Plan]) -> None:
     except OSError as error:
         _give_up([plan.folder for plan in waiting], cause_of(error))
         raise
+
+
+def _check_named(config: TrainConfig, coming: Sequence[Path]) -> None:
+    """Refuse at once a run whose teacher or start nobody knows; an id of the Hub is asked for in the run's turn.
+
+    Args:
+        coming: folders of runs that are started along with it.
+
+    Raises:
+        ValueError: there is no such checkpoint, and no run that may leave it.
+    """
+    from rekd.checkpoints import find
+
+    awaited = sources(config)
+    for what in ("teacher", "start"):
+        named_so = getattr(config, what)
+        if what in awaited and (awaited[what].parent.is_dir() or awaited[what].parent.absolute() in coming):
+            continue  # a run's, which may come later
+        if named_so and (named_so.count("/") != 1 or Path(named_so).expanduser().is_absolute()):
+            find(named_so)
 
 
 def _give_up(folders: Sequence[Path], cause: str) -> None:
@@ -89,7 +111,7 @@ def resume(run: Path, device: str = "") -> None:
     if before.status.state in (*ACTIVE, "done"):
         raise ValueError(f"{run} is {before.status.state}; only a run that was stopped or has failed can be resumed.")
     device = device or before.status.device or "cpu"
-    _queue(run, before.config.steps, device, before.status.step)
+    _queue(run, before.config.steps, device, saved_step(run))
     _spawn(run, device)
 
 
@@ -151,7 +173,7 @@ def _check_sources(config: TrainConfig) -> None:
         if not (folder / "config.json").is_file():
             state = (standing(folder.parent) or Status("not there")).state
             raise ValueError(
-                f"It needs the checkpoint of {folder.parent.name} as its {what}, and that run is {state}. "
+                f"It needs the checkpoint of {named(folder.parent)} as its {what}, and that run is {state}. "
                 "Resume that run, or start it again, and then this one."
             )
 

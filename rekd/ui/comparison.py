@@ -22,7 +22,7 @@ WHAT = {
 }
 """What runs can be compared in: title, axis, ticks. Not the total loss, a different sum for every kind and weight."""
 ACROSS = {"step": "step", "examples": "training examples seen"}
-LONGEST = 40
+LONGEST = 44
 """Characters of a label."""
 
 Series = tuple[str, Lines, TrainConfig]
@@ -82,18 +82,36 @@ def _lines(group: Group, curves: list, runs: Sequence[Series], sign: tuple[str, 
     for member, (steps, values) in zip(group.members, curves, strict=True):
         label, _, config = runs[member]
         told = f"{number} (seed {config.seed}, {mask_rule(config)})"
-        name = f"{shortened(label)}" + ("" if values or several else ", no value yet")
+        name = f"{shortened(label)}" + ("" if _some(values) or several else ", no value yet")
         look = {"width": 1.0, "opacity": 0.55, "legend": False} if several else {"dash": dash, "width": 2.5}
-        out.append(Line(name, steps, values, colour, told=told, group=group.title, **look))
+        out.append(Line(name, steps, values, colour, told=told, group=group.title, **_marked(values), **look))
     if several:
-        title = f"{group.title}, mean of {len(group.members)} seeds"
-        out.append(Line(title, *_mean(curves), colour, dash, width=3.0, told=number, group=group.title))
+        steps, means = _mean(curves)
+        look = {"width": 3.0, "group": group.title, **_marked(means)}
+        out.append(Line(_of_seeds(group.title, curves), steps, means, colour, dash, told=number, **look))
     return out
+
+
+def _some(values: Sequence[float | None]) -> int:
+    """How many of them are numbers."""
+    return sum(value is not None for value in values)
+
+
+def _marked(values: Sequence[float | None]) -> dict[str, str]:
+    """One value alone makes no line: it is marked."""
+    return {"mode": "lines+markers", "symbol": "diamond"} if _some(values) == 1 else {}
+
+
+def _of_seeds(title: str, curves: Sequence[tuple]) -> str:
+    """What the mean is called, and how many of its runs have no value to give to it."""
+    there = sum(_some(values) > 0 for _, values in curves)
+    lacking = f", {len(curves) - there} without a value yet" if there < len(curves) else ""
+    return f"{title}, mean of {there} seeds{lacking}" if there > 1 else f"{title}{lacking}"
 
 
 def _mean(curves: Sequence[tuple[Sequence[float], Sequence[float | None]]]) -> tuple[list[float], list[float]]:
     """The mean where every run has a value: behind the end of the shortest there is none, for it would jump."""
-    held = [{x: y for x, y in zip(*curve, strict=True) if y is not None} for curve in curves if curve[0]]
+    held = [{x: y for x, y in zip(*curve, strict=True) if y is not None} for curve in curves if _some(curve[1])]
     shared = sorted(set.intersection(*map(set, held))) if len(held) > 1 else []
     return shared, [sum(each[x] for each in held) / len(held) for x in shared]
 

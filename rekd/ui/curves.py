@@ -22,6 +22,8 @@ DECADES = 2.0
 PANEL, TOP, BOTTOM, LEGEND_ROW, SUBTITLE_ROW, GAP = 200, 52, 62, 28, 18, 32
 """Pixels: of a panel of share 1, of the title, the lowest axis, a row of the legend or the subtitle, between panels."""
 FONT, SMALL = 14, 13
+SIZES = {"star": 13, "diamond": 11}
+"""Pixels of a sign that stands alone."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,14 @@ def spans(lines: Iterable[Line]) -> bool:
 
 
 def chart(
-    name: str, title: str, panels: Sequence[Panel], *, x_title: str = "step", subtitle: str = "", empty: str = ""
+    name: str,
+    title: str,
+    panels: Sequence[Panel],
+    *,
+    x_title: str = "step",
+    x_ticks: str = ",d",
+    subtitle: str = "",
+    empty: str = "",
 ) -> go.Figure:
     """Panels one above the other on a shared x axis.
 
@@ -110,7 +119,7 @@ def chart(
     plot = PANEL * sum(panel.share for panel in panels)
     traces = [_trace(line, number) for number, panel in enumerate(panels, 1) for line in panel.lines]
     layout = _layout(name, title, subtitle, plot, sum(trace["showlegend"] for trace in traces))
-    layout["xaxis"] = _x_axis(x_title, _axis("y", len(panels)))
+    layout["xaxis"] = _x_axis(x_title, x_ticks, _axis("y", len(panels)))
     for number, (panel, domain) in enumerate(zip(panels, _domains(panels, plot), strict=True), 1):
         layout[_axis("yaxis", number)] = _y_axis(panel, domain)
         if panel.band:
@@ -134,16 +143,29 @@ def _domains(panels: Sequence[Panel], plot: float) -> list[tuple[float, float]]:
     return [(max(0.0, below + GAP / plot), above) for above, below in zip(tops, tops[1:], strict=False)]
 
 
-def _x_axis(title: str, anchor: str) -> dict[str, Any]:
+def _x_axis(title: str, ticks: str, anchor: str) -> dict[str, Any]:
     return {
         "title": {"text": title, "standoff": 8},
-        "unifiedhovertitle": {"text": f"{title} %{{x:,d}}"},
+        "unifiedhovertitle": {"text": f"{title} %{{x:{ticks}}}"},
         "anchor": anchor,
         "rangemode": "tozero",
         "automargin": True,
         "nticks": 6,
-        "tickformat": ",d",
+        "tickformat": ticks,
     }
+
+
+def _decades(lines: Iterable[Line]) -> dict[str, Any]:
+    """Ticks of a logarithmic axis at 1, 2 and 5 of each decade, as the numbers that they are.
+
+    Plotly's own leave the decade out of the 2 and the 5: "5 2 1 5 2".
+    """
+    values = [value for line in lines for value in line.y if value is not None and value > 0]
+    if not values:
+        return {}
+    powers = range(math.floor(math.log10(min(values))) - 1, math.ceil(math.log10(max(values))) + 2)
+    ticks = [float(f"{first}e{power}") for power in powers for first in (1, 2, 5)]
+    return {"tickmode": "array", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
 def _y_axis(panel: Panel, domain: tuple[float, float]) -> dict[str, Any]:
@@ -157,7 +179,9 @@ def _y_axis(panel: Panel, domain: tuple[float, float]) -> dict[str, Any]:
         "rangemode": "tozero" if panel.from_zero else "normal",
         "automargin": True,
         "nticks": 6,
-        **({"dtick": 1} if wide and log is not False else {}),  # whole decades, without the small 2 and 5 between
+        **(
+            {"dtick": 1} if wide and log is not False else _decades(panel.lines) if log else {}
+        ),  # whole decades if wide
     }
 
 
@@ -177,7 +201,7 @@ def _trace(line: Line, panel: int) -> dict[str, Any]:
         "name": escaped(line.name),
         "mode": line.mode,
         "line": {"color": line.colour, "dash": line.dash, "width": line.width},
-        "marker": {"color": line.colour, "size": 13 if line.symbol == "star" else 6, "symbol": line.symbol},
+        "marker": {"color": line.colour, "size": SIZES.get(line.symbol, 6), "symbol": line.symbol},
         "opacity": line.opacity,
         "showlegend": line.legend,
         **({"legendgroup": line.group} if line.group else {}),

@@ -56,7 +56,7 @@ def start_from(name: str) -> None:
 
 def _lineup(choice: form_state.Choice, root: Path) -> None:
     from rekd.data import TASKS
-    from rekd.training.lineups import LINEUPS, SLOTS, TITLES, plans
+    from rekd.training.lineups import LINEUPS, SLOTS, TITLES, plans, taught_by
     from rekd.ui import form_base, form_check, form_fields
 
     line = LINEUPS[choice.line]
@@ -76,12 +76,16 @@ def _lineup(choice: form_state.Choice, root: Path) -> None:
             seeds = form_fields.choose_seeds(choice.seeds or line.seeds)
         with row[-1]:
             device = form_fields.choose_device(choice.device, root)
+        if line.expect:
+            st.caption(f"What to expect: {plain(line.expect[0].lower() + line.expect[1:])}")
         if line.needs:
             st.caption(f"Needs: {plain(line.needs[0].lower() + line.needs[1:])}")
     try:
         made, fault = plans(choice.line, members, seeds, root, task=task, device=device, about=line.title), ""
     except ValueError as error:
         made, fault = [], str(error)
+    for sentence in taught_by(made):
+        st.caption(plain(sentence))
     entries = form_check.of_lineup(choice.line, task, made)
     form_check.check(entries, made, device, root, faults=[fault] if fault else [], beside=lambda: _settings(members))
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from rekd.checkpoints import CheckpointError, read_info
+from rekd.config import TrainConfig
 from rekd.data import TASKS
 from rekd.training import choices
-from rekd.training.about import called
+from rekd.training.about import NAME, TEACHER, called, role_of, title_of
 from rekd.training.blueprint import parameters_of_config
 from rekd.training.choices import Source
-from rekd.training.lineups import LINEUPS, TITLES, config_of
+from rekd.training.lineups import LINEUPS, LINKS, TITLES, config_of
 from rekd.training.runs import find
 from rekd.training.suggested import FIRST_KIND, FIRST_TASK, suggested
 from rekd.ui import runs
@@ -22,7 +23,7 @@ from rekd.ui.form_state import Choice
 
 @dataclass(frozen=True)
 class Base:
-    """Values of all fields before anything was changed, and where they come from.
+    """Values of all fields before anything was changed, and where they come from. role: of `about.ROLES`, or "".
 
     first: data, kind and preset as they are where none was chosen. Where the form starts follows those chosen, so that
     `values` has them already; they are a choice nevertheless, and without it the form would start elsewhere.
@@ -32,6 +33,7 @@ class Base:
     title: str
     fault: str = ""
     first: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    role: str = ""
 
 
 _OWN = {"task": FIRST_TASK, "kind": FIRST_KIND, "preset": "default"}
@@ -43,13 +45,15 @@ def base_of(choice: Choice, root: Path, found: list[Source]) -> Base:
     if choice.source:
         try:
             run = find(choice.source, root)
-            return Base(run.config.to_dict(), f"Duplicated from {called(run.folder)}")
+            role = role_of(run.folder, run.config)
+            return Base(run.config.to_dict(), f"Duplicated from {called(run.folder)}", role=role)
         except (ValueError, OSError) as error:
             fault = f"{error}"
     elif choice.line:
         config = config_of(choice.line, choice.slot, task=_task(choice))
         title = f"{TITLES[choice.slot]} of “{LINEUPS[choice.line].title}”"
-        return Base(_linked(config.to_dict(), choice.values, found), title, first=first_of_line(choice.line))
+        values = _linked(config.to_dict(), choice.values, found)
+        return Base(values, title, first=first_of_line(choice.line), role=choice.slot)
     task = choice.values.get("task", FIRST_TASK)
     kind, preset = choice.values.get("kind", FIRST_KIND), choice.values.get("preset", "default")
     task = task if task in TASKS and "train" in TASKS[task].splits else FIRST_TASK
@@ -114,12 +118,39 @@ def seeds_of(base: Base, choice: Choice) -> tuple[int, ...]:
 
 def changed(base: Base, values: Mapping[str, Any]) -> list[str]:
     """A line for each field that is not as it was: `learning_rate 0.002 → 0.001`."""
-    same = {"seed"}
-    return [
-        f"{name} {_said(old)} → {_said(values[name])}"
-        for name, old in base.values.items()
-        if name not in same and _plain(old) != _plain(values[name])
-    ]
+    return [f"{name} {_said(base.values[name])} → {_said(values[name])}" for name in _differing(base, values)]
+
+
+def _differing(base: Base, values: Mapping[str, Any]) -> list[str]:
+    return [name for name, old in base.values.items() if name != "seed" and _plain(old) != _plain(values[name])]
+
+
+def teaches(base: Base, values: Mapping[str, Any]) -> bool:
+    """Whether the run is made as a teacher, as what it starts from was."""
+    return base.role == TEACHER and values["kind"] in ("re", "rekd")
+
+
+def name_of(base: Base, config: TrainConfig, several: bool) -> str:
+    """What a run is called until a person names it: what it is and what was changed, such as "RE · digits · rate 0.25".
+
+    several: runs that differ in their seed alone are started together.
+    """
+    values = config.to_dict()
+    title = title_of(config, TEACHER if teaches(base, values) else "")
+    told = {"task", "kind"} if config.kind == "rekd" else {"task", "kind", "teacher"}  # no other kind has a teacher
+    said = [_named(name, values[name]) for name in _differing(base, values) if name not in told]
+    if not said:
+        return title
+    what, _, seed = title.rpartition(" · ")
+    name = " · ".join([what, ", ".join(said), *([seed] if several else [])])
+    return name if len(name) <= NAME else f"{name[: NAME - 1]}…"
+
+
+def _named(field_name: str, value: Any) -> str:
+    if field_name in LINKS and value:  # a folder; a run's checkpoint is called by its run
+        path = Path(value)
+        value = called(path.parent) if path.name == "checkpoint" else path.name
+    return f"{field_name.replace('_', ' ')} {_said(value)}"
 
 
 def _plain(value: Any) -> Any:

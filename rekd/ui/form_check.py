@@ -196,7 +196,7 @@ def _length(entry: Entry) -> str:
     steps, batch = entry.values["steps"], entry.values["batch_size"]
     size = row_count(entry.values["task"], "train")
     epochs = f", {steps * batch / size:.3g} epochs" if size else ""
-    return f"{steps:,} steps of {batch}{epochs}"
+    return f"{runs.counted(steps, 'step')} of {batch}{epochs}"
 
 
 def _cost(cost: Any, waits: bool) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from rekd.training import choices
 from rekd.training.options import HELP
 from rekd.training.report import devices
 from rekd.training.turns import canonical
@@ -37,6 +38,8 @@ FROM = {
     "pooling": "mean is ours; first is the paper's.",
 }
 """Where a field's default comes from."""
+LARGEST = 2**53 - 1
+"""The largest whole number that a browser holds exactly."""
 
 
 def help_of(name: str) -> str:
@@ -72,14 +75,26 @@ def field(name: str, value: Any) -> dict[str, Any]:
     return {"help": help_of(name), **bound(f"f_{name}", value, lambda new: put(**{name: new}))}
 
 
-def number(label: str, name: str, values: Mapping[str, Any], low: float, high: float, step: float, form="%g") -> None:
-    """A number's field, whole where its default is whole."""
+def number(label: str, name: str, values: Mapping[str, Any], step: float) -> None:
+    """A number's field, whole where its default is whole; what can't be is said below it.
+
+    It has no limits of its own: a browser keeps a number beyond them to itself, and the one before would be trained.
+    """
     whole = form_state.FIELDS[name].type == "int"
-    value = int(values[name]) if whole else float(values[name])
-    inside = min(max(value, low), high)  # what an address asks for may lie outside; `faults` has said so
-    options = {"min_value": int(low), "max_value": int(high), "step": int(step)} if whole else {}
-    options = options or {"min_value": float(low), "max_value": float(high), "step": float(step), "format": form}
-    st.number_input(label, **options, **field(name, type(value)(inside)))
+    value, options = shown_number(values[name]) if whole else float(values[name]), {} if whole else {"format": "%g"}
+    st.number_input(label, step=type(value)(step), **options, **field(name, value))
+    said_below(choices.fault_of(name, values))
+
+
+def shown_number(value: int) -> int:
+    """A whole number, or the nearest that a browser can hold."""
+    return max(-LARGEST, min(int(value), LARGEST))
+
+
+def said_below(fault: str) -> None:
+    """What is wrong with the field above; nothing where nothing is."""
+    if fault:
+        st.caption(f":orange[:material/error:] {plain(fault)}")
 
 
 def switch(label: str, name: str, values: Mapping[str, Any]) -> None:
@@ -117,8 +132,7 @@ def choose_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
 
     about = "Of weights, order and masks. Each seed is a run of its own: 2026-2028 queues three."
     st.text_input("Seeds", help=about, **bound("f_seeds", form_state.seeds_text(seeds), take))
-    if fault := form_state.complaint("seeds"):
-        st.caption(f":orange[:material/error:] {plain(fault)}")
+    said_below(form_state.complaint("seeds"))
     return tuple(seeds)
 
 
@@ -131,8 +145,7 @@ def choose_device(chosen: str, root: Path) -> str:
     about = "Where it trains: cuda is an NVIDIA GPU, mps Apple's, cpu the processor. Runs of one device take turns."
     widget = bound("f_device", device, lambda new: change(device=new))
     st.selectbox("Device", here, format_func=titles.get, help=about, **widget)
-    if chosen and chosen not in here:
-        st.caption(f":orange[:material/error:] {plain(chosen)} is not here; {device} is taken.")
+    said_below(f"{chosen} is not here; {device} is taken." if chosen and chosen not in here else "")
     return device
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from rekd.training import blueprint, choices
 from rekd.training.choices import Source
 from rekd.ui.components import plain
 from rekd.ui.form_check import millions
-from rekd.ui.form_fields import bound, field, help_of, number, pick, put, switch
+from rekd.ui.form_fields import bound, field, help_of, number, pick, put, said_below, shown_number, switch
 
 Values = Mapping[str, Any]
 VIT = "vit_tiny_patch16_224"
@@ -42,7 +43,7 @@ def model(values: Values, found: Sequence[Source]) -> None:
                     "Head reads", "pooling", values, {"mean": "the mean of what is visible", "first": "the class token"}
                 )
         with columns[1]:
-            number("Dropout", "dropout", values, 0.0, 0.9, 0.05)
+            number("Dropout", "dropout", values, 0.05)
             if text:
                 switch("Train the word embeddings", "train_words", values)
             else:
@@ -77,14 +78,13 @@ def _image(values: Values) -> None:
     with columns[1]:
         if size != ANOTHER_IMAGE:
             about = "Sides of a patch in pixels; patches are the units that are selected."
-            value = _side(args.get("patch_size"), max(1, side // 8))
-            st.number_input(
-                "Patch, pixels a side",
-                1,
-                max(value, side // 2),
-                help=about,
-                **bound("f_patch", value, lambda new: put(backbone_args={**args, "patch_size": int(new)})),
+            widget = bound(
+                "f_patch",
+                _side(args.get("patch_size"), max(1, side // 8)),
+                lambda new: put(backbone_args={**args, "patch_size": int(new)}),
             )
+            st.number_input("Patch, pixels a side", step=1, help=about, **widget)
+            said_below(choices.fault_of_patches(values))
             return
         name_help = "A plain vit_* or deit_* model, such as vit_small_patch16_224."
         widget = bound("f_backbone", name, lambda new: put(backbone=new.strip() or VIT, backbone_args=args))
@@ -108,10 +108,10 @@ def _timm(name: str, args: dict[str, Any]) -> None:
         about = "Pixels a side that pictures are scaled to; 224 is what most pretrained weights know."
         widget = bound(
             "f_img",
-            min(max(8, _side(args.get("img_size"), 224)), 1024),
+            _side(args.get("img_size"), 224),
             lambda new: put(backbone=name, backbone_args={**args, "img_size": int(new)}),
         )
-        st.number_input("Picture, pixels a side", 8, 1024, step=8, help=about, **widget)
+        st.number_input("Picture, pixels a side", step=8, help=about, **widget)
     with columns[1]:
         about = "Weights from the Hugging Face Hub, by way of timm; off: from scratch."
         widget = bound(
@@ -125,7 +125,7 @@ def _timm(name: str, args: dict[str, Any]) -> None:
 def _side(size: Any, usual: int) -> int:
     """Pixels from what timm takes as a length or as a pair of them, of which the first is shown; else the usual."""
     first = size[0] if isinstance(size, (list, tuple)) and size else size
-    return first if isinstance(first, int) and first > 0 else usual
+    return shown_number(first) if isinstance(first, int) else usual
 
 
 def _text(values: Values) -> None:
@@ -152,10 +152,12 @@ def _text(values: Values) -> None:
         if size == ANOTHER_TEXT:
             about = "A model on the Hugging Face Hub, or a folder on this computer."
             widget = bound(
-                "f_backbone", name, lambda new: put(backbone=new.strip() or spec.backbone, backbone_args=args)
+                "f_backbone",
+                name,
+                lambda new: put(backbone=os.path.expanduser(new.strip()) or spec.backbone, backbone_args=args),
             )
             st.text_input("Hub id or folder", help=about, **widget)
-        number("Word pieces read", "max_tokens", values, 4, 8192, 32)
+        number("Word pieces read", "max_tokens", values, 32)
 
 
 _UNITS = {"words": "words", "pieces": "word pieces", "tokens": "tokens, padding too"}
@@ -221,7 +223,8 @@ def _by_reason(unfit: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _title(source: Source) -> str:
-    parts = [source.name, source.config.kind.upper() if source.config else ""]
+    kind = source.config.kind.upper() if source.config else ""
+    parts = [source.name, f"Teacher ({kind})" if source.role == "teacher" and kind else kind]
     if source.accuracy is not None:
         parts.append(f"accuracy {source.accuracy:.2f}")
     if source.state and source.state != "done":

@@ -13,7 +13,8 @@ from rekd.training import choices
 from rekd.training.rows import row_count
 from rekd.training.setup import resolve
 from rekd.training.unusual import usual_rates
-from rekd.ui.form_fields import bound, help_of, number, pick, put, switch
+from rekd.ui.form_fields import bound, help_of, number, pick, put, said_below, shown_number, switch
+from rekd.ui.runs import counted
 
 Values = Mapping[str, Any]
 MASKS = {
@@ -33,8 +34,6 @@ FORMS = {
     "count": "count: counts",
 }
 
-LARGEST_BATCH, MOST_EPOCHS = 65536, 1e5
-
 
 def objective(values: Values) -> None:
     """Rate and masks, and for REKD what is learnt from the teacher."""
@@ -42,7 +41,7 @@ def objective(values: Values) -> None:
     shown = {**values, "rate": values["rate"] or TASKS[values["task"]].rate}
     columns = st.columns(2)
     with columns[0]:
-        number("Rate: share of units selected", "rate", shown, 0.001, 1.0, 0.01)
+        number("Rate: share of units selected", "rate", shown, 0.01)
     with columns[1]:
         pick("Units left out", "masking", values, MASKS)
     if kind == "rekd":
@@ -55,10 +54,10 @@ def objective(values: Values) -> None:
 def _distillation(values: Values) -> None:
     columns = st.columns(2)
     with columns[0]:
-        number("alpha: task and rate against the teacher", "alpha", values, 0.0, 1.0, 0.05)
+        number("alpha: task and rate against the teacher", "alpha", values, 0.05)
         pick("Learnt from the teacher", "parts", values, PARTS)
     with columns[1]:
-        number("lambda_r: weight of its selections", "lambda_r", values, 0.0, 1000.0, 0.1)
+        number("lambda_r: weight of its selections", "lambda_r", values, 0.1)
         pick("The teacher predicts from", "teacher_view", values, VIEWS)
     switch("Teacher and student share their noise", "shared_noise", values)
 
@@ -67,15 +66,15 @@ def _seldom(values: Values) -> None:
     weights = _weights(values)
     columns = st.columns(2)
     with columns[0]:
-        number("Temperature at the start", "tau_start", values, 0.01, 100.0, 0.5)
+        number("Temperature at the start", "tau_start", values, 0.5)
         pick("Form of the rate's penalty", "rate_form", values, FORMS)
         if values["rate_form"] == "auto":
-            number("Step of the adapting weight", "dual_step", values, 0.0, 10.0, 0.01)
+            number("Step of the adapting weight", "dual_step", values, 0.01)
     with columns[1]:
-        number("Temperature at the end", "tau_end", values, 0.01, 100.0, 0.05)
+        number("Temperature at the end", "tau_end", values, 0.05)
         if values["rate_form"] != "example":
-            number("Weight on the mean rate", "rate_weight", weights, 0.0, 1e6, 1.0)
-        number("Weight on each input's rate", "example_rate_weight", weights, 0.0, 1e6, 10.0)
+            number("Weight on the mean rate", "rate_weight", weights, 1.0)
+        number("Weight on each input's rate", "example_rate_weight", weights, 10.0)
     switch("Draw masks at test time too", "noise_at_test", values)
 
 
@@ -100,7 +99,7 @@ def schedule(values: Values) -> None:
     with columns[1]:
         _batch(values, size)
     with columns[2]:
-        number("Learning rate", "learning_rate", values, 1e-7, 1.0, 5e-5)
+        number("Learning rate", "learning_rate", values, 5e-5)
     config = choices.built({**values, "kind": "cls", "teacher": ""})
     if not isinstance(config, str):
         try:
@@ -115,45 +114,47 @@ def schedule(values: Values) -> None:
 def _length(values: Values, size: int | None) -> None:
     """Epochs, with the steps that they mean; steps alone where the size of the data is not known."""
     if not size:
-        number("Steps", "steps", values, 1, 10**7, 100)
+        number("Steps", "steps", values, 100)
         return
     epochs = round(values["steps"] * values["batch_size"] / size, 3)
-    inside = min(max(0.001, epochs), MOST_EPOCHS)  # what an address asks for may lie outside; `faults` has said so
 
     def take(new: float) -> None:
-        put(steps=max(1, round(new * size / max(1, values["batch_size"]))))
+        steps = round(new * size / max(1, values["batch_size"]))
+        put(steps=max(1, steps) if new > 0 else steps)
 
     about = f"Passes over the {size:,} examples of train. Optimiser steps follow from it and the batch."
-    st.number_input("Epochs", 0.001, MOST_EPOCHS, step=1.0, format="%g", help=about, **bound("f_epochs", inside, take))
-    st.caption(f"= {values['steps']:,} steps of {values['batch_size']}")
+    st.number_input("Epochs", step=1.0, format="%g", help=about, **bound("f_epochs", epochs, take))
+    st.caption(f"= {counted(values['steps'], 'step')} of {values['batch_size']}")
+    said_below(choices.fault_of("steps", values))
 
 
 def _batch(values: Values, size: int | None) -> None:
     """Another batch keeps the epochs, and so changes the steps."""
 
     def take(new: int) -> None:
-        steps = max(1, round(values["steps"] * values["batch_size"] / new)) if size else values["steps"]
-        put(batch_size=int(new), steps=steps)
+        old, steps = values["batch_size"], values["steps"]
+        keeps = size and old > 0 and new > 0
+        put(batch_size=int(new), steps=max(1, round(steps * old / new)) if keeps else steps)
 
-    inside = min(max(1, values["batch_size"]), LARGEST_BATCH)
-    widget = bound("f_batch", inside, take)
-    st.number_input("Batch", 1, LARGEST_BATCH, step=8, help=help_of("batch_size"), **widget)
+    widget = bound("f_batch", shown_number(values["batch_size"]), take)
+    st.number_input("Batch", step=8, help=help_of("batch_size"), **widget)
+    said_below(choices.fault_of("batch_size", values))
 
 
 def _more(values: Values, modality: str) -> None:
     columns = st.columns(3)
     with columns[0]:
-        number("Warm-up, share of steps", "warmup", values, 0.0, 1.0, 0.01)
-        number("Largest gradient norm", "clip", values, 1e-6, 1e6, 0.5)
-        number("Evaluate every, steps", "evaluate_every", values, 0, 10**7, 50)
+        number("Warm-up, share of steps", "warmup", values, 0.01)
+        number("Largest gradient norm", "clip", values, 0.5)
+        number("Evaluate every, steps", "evaluate_every", values, 50)
     with columns[1]:
-        number("Weight decay", "weight_decay", values, 0.0, 10.0, 0.01)
-        number("Micro-batches a step", "accumulation", values, 1, 4096, 1)
-        number("Patience, evaluations", "patience", values, 0, 1000, 1)
+        number("Weight decay", "weight_decay", values, 0.01)
+        number("Micro-batches a step", "accumulation", values, 1)
+        number("Patience, evaluations", "patience", values, 1)
     with columns[2]:
         pick("Precision", "precision", values, PRECISIONS)
-        number("Examples of dev used", "dev_limit", values, 0, 10**7, 100)
-        number("Steps between lines of metrics", "log_every", values, 1, 10**5, 5)
+        number("Examples of dev used", "dev_limit", values, 100)
+        number("Steps between lines of metrics", "log_every", values, 5)
     columns = st.columns(3)
     with columns[0]:
         pick("Optimiser", "optimizer", values, dict(zip(OPTIMIZERS, ("AdamW", "Muon within the blocks"), strict=True)))

@@ -125,6 +125,10 @@ def _state(path: Path) -> tuple[int, ...]:
 
 
 def _ask_csv() -> Given | None:
+    st.caption(
+        "Models of texts begin from the weights of a pretrained encoder: the Hugging Face Hub is asked for them once, "
+        "or they lie in a folder on this computer that is named as the backbone."
+    )
     file = _upload("A CSV file with a text column and a label column", ["csv", "tsv", "txt"])
     return _given(file, _typed("or a file on this computer", "own_csv_path", "~/data/reviews.csv"))
 
@@ -189,7 +193,8 @@ def _preview(draft: Draft) -> None:
     with right:
         _samples(draft)
     if draft.bad_count:
-        shown = [{"row": str(bad.number), "why it is left out": bad.reason} for bad in draft.bad[:MOST_BAD]]
+        where = "line" if isinstance(draft.bad[0].number, int) else "file"
+        shown = [{where: str(bad.number), "why it is left out": bad.reason} for bad in draft.bad[:MOST_BAD]]
         more = f"; the first {len(shown)} are shown" if draft.bad_count > len(shown) else ""
         left = "1 row is left out" if draft.bad_count == 1 else f"{draft.bad_count:,} rows are left out"
         st.markdown(f"**{left}**{more}")

@@ -11,12 +11,13 @@ import streamlit as st
 
 from rekd.data import TASKS
 from rekd.training import choices
+from rekd.training.about import TEACHER
 from rekd.training.lineups import TITLES
 from rekd.training.runs import fresh
 from rekd.training.worker import Plan
 from rekd.ui import form_check, form_data, form_fields, form_model, form_objective, form_state, form_watched
 from rekd.ui.components import plain
-from rekd.ui.form_base import Base, base_of, changed, effective, found_sources, seeds_of
+from rekd.ui.form_base import Base, base_of, changed, effective, found_sources, name_of, seeds_of, teaches
 
 Values = Mapping[str, Any]
 _OBJECTIVE = {
@@ -108,7 +109,8 @@ def _end(base: Base, values: Values, seeds: tuple[int, ...], device: str, root: 
         for seed in seeds:
             one = choices.built({**values, "seed": seed})
             folder = fresh(one, root, [plan.folder for plan in made])
-            made.append(Plan(folder, one, device, note=_note(base, values)))
+            role = TEACHER if teaches(base, values) else ""
+            made.append(Plan(folder, one, device, name_of(base, one, len(seeds) > 1), _note(base, values), role))
     teacher = _coming(values, found, root)
     entry = form_check.Entry(f"{title} · {TASKS[values['task']].title}", values, seeds, teacher)
     form_check.check([entry], made, device, root, found=found)

@@ -60,7 +60,8 @@ def tasks(infos: Sequence[Info], specs: Mapping[str, Any]) -> list[str]:
 def candidates(slot: str, infos: Sequence[Info], anchor: Info, task: str) -> list[Info]:
     """Models for a slot, the one meant for it first, exhibits last. A teacher of other units moves the anchor.
 
-    Of equals the order of `infos` decides, which has the shipped models first and those loaded by hand last.
+    Of equals the order of `infos` decides, which has the shipped models first, then those that were promoted here, and
+    those loaded by hand last.
     """
     allowed = same_labels if slot == "teacher" else fits
     fitting = [info for info in infos if allowed(info, anchor) and info.config.selects == (slot != "cls")]

@@ -30,6 +30,11 @@ def charts(folder: Path) -> None:
         return
     from rekd.ui.charts import summary
 
+    if not run.metrics:
+        st.subheader("How it learns", anchor=False)
+        waits = summary(run.metrics, run.config) if runs.active(run) else "It ended before its first line of metrics."
+        st.caption(plain(waits))
+        return
     if st.session_state.get("v_more") not in MORE:  # None where a redraw overtakes the browser, which has no choice yet
         st.session_state["v_more"] = "gradients"
     more = st.session_state["v_more"]

@@ -102,7 +102,8 @@ def _compared(chosen: list[Run]) -> None:
         what = st.selectbox("Measure", list(WHAT), format_func=lambda name: WHAT[name][0], key="t_what", width=320)
         across = st.selectbox("Against", list(ACROSS), format_func=ACROSS.get, key="t_across", width=320)
     try:
-        figure = compare([(runs.title(run), run.metrics, run.config) for run in chosen], what, across)
+        titles = runs.apart(chosen)
+        figure = compare([(titles[run.folder], run.metrics, run.config) for run in chosen], what, across)
     except ValueError as fault:
         st.info(plain(str(fault)), icon=":material/balance:")
         return

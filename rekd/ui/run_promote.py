@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rekd.training.promotion import WORKING, Promotion, read_promotion, start_promotion, unlisted
+from rekd.training.promotion import WORKING, Promotion, fault_of, read_promotion, start_promotion
 from rekd.ui import runs
 from rekd.ui.components import plain
 from rekd.ui.frame import part
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 ROLES = {"": "by its kind", "teacher": "teacher", "cls": "CLS", "re": "RE", "rekd": "REKD", "random": "random masks"}
 BEAT = 2.0
 """Seconds between two looks at a promotion that is at work."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 
 
 def promotion(run: Run) -> None:
@@ -47,7 +45,7 @@ def _promotion(run: Run, busy: bool) -> None:
     if told:
         show, icon = (st.success, "workspace_premium") if told.state == "done" else (st.error, "error")
         show(plain(told.said), icon=f":material/{icon}:")
-    _form(run)
+    _form(run, told.name if told and told.state == "done" else "")
 
 
 def _ended(told: Promotion | None) -> None:
@@ -60,17 +58,20 @@ def _ended(told: Promotion | None) -> None:
     runs.say(told.said, "workspace_premium" if told.state == "done" else "error")
 
 
-def _form(run: Run) -> None:
-    """The fields of a promotion; it measures the model on the whole test split first."""
+def _form(run: Run, done: str) -> None:
+    """The fields of a promotion; it measures the model on the whole test split first. done: the name just published."""
     st.markdown("Measures the model on the whole test split and puts it, with a model card, among the checkpoints.")
-    name = st.text_input("Name", f"{run.config.task}-my-{run.config.kind}", key="p_name")
+    name = st.text_input("Name", done or f"{run.config.task}-my-{run.config.kind}", key="p_name")
     st.selectbox("Role in Explore", list(ROLES), format_func=ROLES.get, key="p_role")
     if sisters := _sisters(run):
         more = f"With {len(sisters)} more of other seeds: the median is published, all are on the card"
         st.checkbox(more, True, key="p_all")
     st.text_input("A sentence for its card", key="p_note")
-    st.button("Promote", type="primary", key="p_go", on_click=_start, args=([run, *sisters],))
-    if fault := _fault(name):
+    again = bool(done) and name == done
+    st.button("Promote", type="primary", key="p_go", on_click=_start, args=([run, *sisters],), disabled=again)
+    if again:
+        st.caption("To publish it once more, give it another name.")
+    elif fault := fault_of(name):
         st.caption(plain(fault))
 
 
@@ -78,25 +79,11 @@ def _start(chosen: list[Run]) -> None:
     """Start it in a process of its own: its memory is given back, and it goes on when the page is closed."""
     said = st.session_state
     name, several = said["p_name"], said.get("p_all", False)
-    if fault := _fault(name):
-        runs.say(fault, "error")
-        return
     folders: list[Path] = [run.folder for run in (chosen if several else chosen[:1])]
     try:
         start_promotion(folders, name, said["p_role"], said["p_note"].strip())
     except (ValueError, OSError) as fault:
         runs.say(str(fault), "error")
-
-
-def _fault(name: str) -> str:
-    """Why no checkpoint can get this name, "" where it can."""
-    from rekd.checkpoints import shipped
-
-    if not _NAME.fullmatch(name):
-        return "A name has letters, digits, dots, dashes and underscores, and begins with a letter or digit."
-    if (shipped() / name).exists():
-        return f"There is a checkpoint {name} already; choose another name."
-    return unlisted(name)
 
 
 def _sisters(run: Run) -> list[Run]:

@@ -52,7 +52,7 @@ def _found(root: Path, name: str) -> Run:
     try:
         return runs.look(root / name)
     except FileNotFoundError as fault:
-        raise ValueError(str(fault)) from fault
+        raise ValueError(f"There is no run {name[:60]!r} here (any more). Choose one among all runs.") from fault
     except OSError as fault:  # a name that is too long, a folder that is closed to us
         raise ValueError(
             f"The run {name[:60]!r} can't be read ({fault.strerror}). Choose one among all runs."
@@ -103,7 +103,6 @@ def _told(run: Run) -> None:
         st.caption(plain(" · ".join(filter(None, said))))
     elif status.state == "failed":
         st.error(plain(status.message), icon=":material/error:")
-        _tail(run.folder)
     elif status.message:
         st.caption(plain(status.message))
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from rekd.training.about import called, read_about
+from rekd.training.about import ROLES, TEACHER, called, read_about, role_of
 from rekd.training.status import ACTIVE, alive
 from rekd.ui.components import percent, plain
 
@@ -85,11 +86,30 @@ def title(run: Run) -> str:
     return called(run.folder)
 
 
+def apart(found: Sequence[Run]) -> dict[Path, str]:
+    """Folder -> what its run is called among these: where several share a name, with the end of its folder's."""
+    titles = [title(run) for run in found]
+    return {
+        run.folder: f"{name} · {_end_of(run)}" if titles.count(name) > 1 else name
+        for run, name in zip(found, titles, strict=True)
+    }
+
+
+def _end_of(run: Run) -> str:
+    """The part of a folder's name that tells a run from others of its task and kind: the time."""
+    return run.folder.name.removeprefix(f"{run.config.task}-{run.config.kind}-")
+
+
 def subtitle(run: Run) -> str:
-    """Kind, data and chance of a run in a few words."""
-    config = run.config
+    """Role, data and chance of a run in a few words."""
     at = f" · on {run.status.device}" if run.status.device else ""
-    return f"{KINDS[config.kind]} · {config.task} · seed {config.seed}{at}"
+    return f"{role(run)} · {run.config.task} · seed {run.config.seed}{at}"
+
+
+def role(run: Run) -> str:
+    """What a run is for, and of what kind it is where that says more: "Teacher (RE)"."""
+    kind, what = KINDS[run.config.kind], role_of(run.folder, run.config)
+    return f"{ROLES[what]} ({kind})" if what == TEACHER else kind
 
 
 def arrived(run: Run) -> str:
@@ -102,7 +122,7 @@ def arrived(run: Run) -> str:
 def short(run: Run) -> str:
     """What the list says beside a run's title: what it is, unless a person named it, and when it was started."""
     config, own = run.config, read_about(run.folder).name
-    kind = "" if own else f"{KINDS[config.kind]} · seed {config.seed}"
+    kind = "" if own else f"{role(run)} · seed {config.seed}"
     return " · ".join(filter(None, [kind, arrived(run)]))
 
 
@@ -125,7 +145,12 @@ def progress(run: Run) -> str:
 def reached(run: Run) -> int:
     """Steps done, from whichever of status and metrics is newer; a run that was killed lost what its state lacks."""
     last = int(run.metrics[-1]["step"]) if run.metrics else 0
-    return max(last, run.status.step) if active(run) else run.status.step or last
+    return max(last, run.status.step) if active(run) else run.status.step
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things in words: 1 step, 1,000 steps."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

@@ -11,7 +11,9 @@ import pytest
 from explore import blocks, picked, said, sound
 from trained import filmed, lines, made, train_page
 
+from rekd.files import write_json
 from rekd.training import snapshots, trash, worker
+from rekd.training.about import write_about
 from rekd.training.runs import read_run
 from rekd.training.status import read_status, write_status
 from rekd.ui.state import View
@@ -141,6 +143,38 @@ def test_explore_opens_on_a_run_of_another_task_without_a_warning(root, trained)
     sound(at.run())
     view = at.session_state["view"]
     assert (view.task, view.re, view.target) == ("digits", "mine", "")
+    assert not at.warning, [each.value for each in at.warning]
+
+
+def checkpoint_of(folder, source, **training):
+    """The run's checkpoint: a tiny model with what training wrote of it."""
+    shutil.copytree(source, folder / "checkpoint")
+    values = json.loads((folder / "checkpoint" / "config.json").read_text())
+    write_json(folder / "checkpoint" / "config.json", {**values, "training": training})
+    return values["hash"]
+
+
+def test_a_teacher_opens_in_its_own_column_by_its_own_name(root, house):
+    folder = made(root, "mine")
+    checkpoint_of(folder, house / "digits-re")
+    write_about(folder, "Teacher · digits · seed 2026", role="teacher")
+    at = train_page(root, run="mine")
+    assert "Teacher (RE) · digits" in said(at).replace("\\", "")
+    picked(at, "v_explore").click()
+    view = sound(at.run()).session_state["view"]
+    assert (view.teacher, view.re) == ("Teacher · digits · seed 2026", "digits-re")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_student_opens_beside_the_very_teacher_that_taught_it_where_that_is_still_there(root, house, there):
+    teacher, student = made(root, "big"), root / "small"
+    taught = checkpoint_of(teacher, house / "digits-re")  # not what the shelf has as its teacher
+    made(root, "small", kind="rekd", teacher=str(teacher / "checkpoint"))
+    checkpoint_of(student, house / "digits-rekd", teacher_hash=taught if there else "another")
+    at = train_page(root, run="small")
+    picked(at, "v_explore").click()
+    view = sound(at.run()).session_state["view"]
+    assert view.rekd == "small" and view.teacher == ("big" if there else "digits-teacher")
     assert not at.warning, [each.value for each in at.warning]
 
 

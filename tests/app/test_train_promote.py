@@ -16,6 +16,7 @@ from rekd.training.promotion import telling
 @pytest.fixture(autouse=True)
 def none_shipped(tmp_path, monkeypatch):
     monkeypatch.setattr("rekd.checkpoints.shipped", lambda: tmp_path / "none")
+    return tmp_path / "none"
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def keys(at):
     return [button.key for button in at.button]
 
 
-def test_a_promotion_is_followed_until_it_has_ended(root, run, started):
+def test_a_promotion_is_followed_until_it_has_ended(root, run, started, none_shipped):
     folder = run("mine")
     at = train_page(root, run="mine")
     picked(at, "p_name").set_value("better")
@@ -63,6 +64,13 @@ def test_a_promotion_is_followed_until_it_has_ended(root, run, started):
         tell("better is among the checkpoints, accuracy 0.9.")
     sound(at.run())
     assert "better is among" in at.success[0].value and "p_go" in keys(at)
+    (none_shipped / "better").mkdir(parents=True)
+    assert picked(sound(at.run()), "p_go").disabled and "already" not in said(at), "success, and nothing against it"
+    picked(at, "p_name").set_value("better-2")
+    assert not picked(sound(at.run()), "p_go").disabled
+    picked(at, "p_name").set_value("another")
+    (none_shipped / "another").mkdir()
+    assert "There is a checkpoint another already" in said(sound(at.run()))
 
 
 def test_a_promotion_that_failed_says_why_and_can_be_tried_again(root, run, started):

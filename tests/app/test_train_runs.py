@@ -12,7 +12,7 @@ from explore import blocks, picked, said, sound, text_of
 from trained import filmed, lines, made, train_page
 
 from rekd.files import write_json
-from rekd.training.about import read_about
+from rekd.training.about import read_about, write_about
 from rekd.training.runs import read_run
 from rekd.training.status import read_status, write_status
 from rekd.training.trash import TRASH, trashed
@@ -96,7 +96,8 @@ def test_a_run_in_each_state_says_how_it_stands_and_offers_what_can_be_done(root
     assert named == offered and told in said(at) + " ".join(rows(at))
     assert ("Move to the trash" in buttons(at)) is (state in ("stopped", "failed", "done"))
     if state == "failed":
-        assert "what the run said" in at.code[0].value, "the log's tail stands beside the cause"
+        (log,) = [each for each in at.expander if each.label == "Log"]
+        assert "what the run said" in log.code[0].value and len(at.code) == 1, "the cause first; its log on demand"
 
 
 def test_a_run_that_ends_while_it_is_watched_is_drawn_anew(root):
@@ -125,7 +126,7 @@ def test_the_buttons_stop_and_resume_reach_the_run(root, monkeypatch):
 def test_a_run_that_is_not_there_is_said(root):
     made(root, "mine")
     at = train_page(root, run="yours")
-    assert "yours holds no run" in said(at)
+    assert "There is no run 'yours' here (any more)" in said(at).replace("\\", "")
     made(root.parent / "elsewhere", "theirs")
     assert "no name of a run" in said(train_page(root, run="../elsewhere/theirs")), "the address leads out of no folder"
 
@@ -189,6 +190,24 @@ def test_while_a_run_trains_one_chart_is_drawn_at_a_time_and_at_its_end_all(root
     assert len(changed()) == 1
     write_status(folder, replace(read_status(folder), state="done", step=40))
     assert len(changed()) == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [("queued", "first values come at step"), ("failed", "before its first line")]
+)
+def test_without_a_line_of_metrics_no_empty_chart_is_drawn(root, state, told):
+    made(root, "mine", state, last=0)
+    at = train_page(root, run="mine")
+    assert not at.get("plotly_chart") and told in said(at)
+
+
+def test_runs_of_one_name_are_told_apart_where_they_are_compared(root):
+    for number in (1, 2):
+        folder = made(root, f"digits-re-2026-{number}", seed=number, steps=40 + number)
+        write_about(folder, "My run")
+    at = train_page(root, runs="digits-re-2026-1,digits-re-2026-2")
+    spec = at.get("plotly_chart")[0].proto.spec
+    assert "My run \\u00b7 2026-1" in spec and "My run \\u00b7 2026-2" in spec
 
 
 def test_of_the_other_charts_one_is_shown(root):

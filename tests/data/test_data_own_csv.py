@@ -145,7 +145,7 @@ class TestEncodings:
         (b"PAR1rest", "a Parquet file"),
         (b"t\0e\0x\0t\0", "no text, or text in an unusual encoding"),
         (b"text\nfilm\nfilm\n", "has one column, “text”"),
-        (b"text,label\n", "No row can be used. There is none"),
+        (b"text,label\n", "There is no row to learn from"),
         (b"text,label\n,a\n,b\n", "No row can be used. 2 were left out; the first, line 2: the text is empty"),
         (b"a,a\n1,2\n", "“a” stands in it more than once"),
         (b"film,good\nb,good\nc,bad\nd,bad\ne,bad\nf,good\ng,good\n", "it holds “good”, which is a label further down"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from rekd.training.about import ABOUT, NAME, NOTE, About, called, read_about, write_about
+from rekd.config import TrainConfig
+from rekd.training.about import ABOUT, NAME, NOTE, About, called, named, read_about, role_of, title_of, write_about
 
 
 @pytest.fixture
@@ -53,3 +56,16 @@ def test_a_run_that_is_gone_is_not_made_again(tmp_path):
     with pytest.raises(FileNotFoundError, match="no longer there"):
         write_about(tmp_path / "gone", name="x")
     assert not (tmp_path / "gone").exists()
+
+
+def test_a_run_is_a_teacher_where_that_was_said_of_one_that_selects(run):
+    config = TrainConfig("digits", "re", seed=3)
+    assert role_of(run, config) == "re" and title_of(config) == "RE · digits · seed 3"
+    write_about(run, role="teacher")
+    assert role_of(run, config) == "teacher" and title_of(config, "teacher") == "Teacher · digits · seed 3"
+    assert role_of(run, replace(config, kind="cls")) == "cls", "what selects nothing teaches nobody"
+    assert named(run) == "digits-re-1"
+    write_about(run, name="Half the rate")
+    assert named(run) == "Half the rate (digits-re-1)" and read_about(run).role == "teacher", (
+        "a new name keeps the role"
+    )

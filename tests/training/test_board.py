@@ -68,7 +68,7 @@ def test_a_run_writes_the_numbers_of_its_metrics(tmp_path):
     config = fit.start(
         TrainConfig(**{**config.to_dict(), "backbone": "vit_tiny_patch16_224", "backbone_args": TINY}), run
     )
-    fit.fit(config, run, cpu=True, quiet=True)
+    fit.fit(config, run, cpu=True)
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     for name in ("total", "dev_accuracy"):
         expected = [(row["step"], row[name]) for row in rows if name in row]

@@ -54,7 +54,10 @@ def test_what_the_form_suggests_can_start(kind):
         ({"accumulation": 5}, "batch_size 64 is no multiple of accumulation 5"),
         ({"steps": 0}, "steps is 0"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
-        ({"backbone_args": {**TINY, "patch_size": 7}}, "no multiple of patch_size"),
+        (
+            {"backbone_args": {**TINY, "patch_size": 7}},
+            "of 64 pixels a side can't be cut into patches of 7; take one of 2, 4, 8, 16, 32.",
+        ),
         ({"backbone_args": {**TINY, "embed_dim": 50, "num_heads": 4}}, "50 can't be divided among 4 attention heads"),
         ({"backbone_args": {**TINY, "checkpoint_path": "/etc/x"}}, "can't be made with checkpoint_path"),
         ({"backbone_args": {**TINY, "depth": 10**9}}, "depth is 1,000,000,000; a model has at most 128"),
@@ -93,6 +96,12 @@ def test_data_that_are_not_here_name_the_two_ways():
     said = faults(values(task="movies"), "cpu", [])
     assert "REKD_DATA" in said[0] and "movies/train.parquet" in said[0] and "Hugging Face Hub" in said[0]
     assert said[0].endswith("REKD_DATA is not set.")
+
+
+def test_a_folder_that_is_named_as_a_backbone_and_is_none_is_said_to_be_missing(tmp_path):
+    for named, missing in (("/nowhere", True), (str(tmp_path), False), ("owner/name", False)):
+        said = " ".join(faults(values("re", "imdb", backbone=named, backbone_args={}), "cpu", []))
+        assert (f"There is no folder {named} here" in said) is missing
 
 
 def test_a_text_run_can_not_have_an_image_backbone_or_patches():

@@ -59,7 +59,7 @@ def trainer(folder, data, config=CONFIG, evaluate=None, **told):
     model = build(replace(model_config, kind=config.kind), dropout=config.dropout)
     objective = Objective(model, config, fixed_length=64)
     score = evaluate or (lambda step: {"dev_accuracy": accuracy(own_logits(model, dev).label, dev.labels)})
-    return Trainer(folder, config, objective, Feed(train, CPU), score, Accelerator(cpu=True), quiet=True, **told)
+    return Trainer(folder, config, objective, Feed(train, CPU), score, Accelerator(cpu=True), **told)
 
 
 def level(step):
@@ -247,11 +247,12 @@ def test_a_resumed_run_drops_the_frames_beyond_its_state_and_takes_them_again(tm
     assert taken == [*((number, False) for number in range(4, 13)), (12, True)]
 
 
-def test_no_bar_is_drawn_into_a_log(tmp_path, data, capsys):
-    run = trainer(tmp_path / "run", data, replace(CONFIG, steps=2))
-    run.quiet = False
-    run.train()
-    assert capsys.readouterr().err == ""
+def test_a_run_tells_each_step_with_the_last_values_known_and_writes_nothing_itself(tmp_path, data, capsys):
+    told = []
+    trainer(tmp_path / "run", data, replace(CONFIG, steps=4), tell=lambda *said: told.append(said)).train()
+    assert [step for step, _ in told] == [0, 1, 2, 3, 4]
+    assert [list(known) for _, known in told] == [[], [], ["loss"], ["loss"], ["loss", "best dev accuracy"]]
+    assert capsys.readouterr() == ("", ""), "a run in the background has a log, where nothing moves"
 
 
 def test_two_states_are_kept_and_latest_names_the_newest(tmp_path, data):

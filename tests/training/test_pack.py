@@ -100,7 +100,7 @@ def test_the_card_says_how_to_load_it_once_however_often_it_travels(run, tmp_pat
     twice = pack(checkpoints.find(once), tmp_path / "twice.zip", name="twice")
     with zipfile.ZipFile(twice) as archive:
         card = archive.read("twice/README.md").decode()
-    assert card.startswith("# Test\n") and card.count(LOADING) == 1
+    assert card.startswith("# twice\n") and card.count(LOADING) == 1
     assert "python -m rekd evaluate twice.zip" in card and 'rekd.load("twice.zip")' in card and "once" not in card
     assert (run / "checkpoint" / "README.md").read_text() == "# Test", "the run's own card is left alone"
 

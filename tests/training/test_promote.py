@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 
 import pytest
 from helpers import tiny_checkpoints
 
 from rekd import checkpoints
 from rekd.cli import main
+from rekd.config import TrainConfig
+from rekd.files import write_json
 from rekd.training import promotion
 from rekd.training.promote import EVALUATION, headline, promote
 from rekd.training.promotion import read_promotion, start_promotion
+from rekd.training.status import Status, write_status
 
 SAID = b"usage: rekd promote\nrekd promote: error: unknown role\n"
 
@@ -50,7 +54,8 @@ def test_the_median_seed_is_published_with_all_seeds_in_its_numbers(tmp_path):
     tiny_checkpoints(tmp_path / "all")
     source = tmp_path / "all" / "imdb-re"
     runs = [run_of(tmp_path, source, seed, score) for seed, score in ((1, 0.9), (2, 0.7), (3, 0.8))]
-    info = promote(runs, tmp_path / "out" / "imdb-re", "re", reference=0.55, notes=["A word of its maker."])
+    said = {"reference": 0.55, "notes": ["A word of its maker."]}
+    info = promote(runs, "imdb-re", "re", to=tmp_path / "out", **said)
     assert [seed["shipped"] for seed in info.metrics["seeds"]] == [False, False, True]
     assert headline(info.metrics) == 0.8 and info.metrics["leaks"]["mask_reference"] == 0.55
     card = (info.folder / "README.md").read_text()
@@ -66,7 +71,7 @@ def test_runs_that_differ_in_more_than_the_seed_have_no_median(tmp_path):
     source = tmp_path / "all" / "imdb-re"
     runs = [run_of(tmp_path, source, 1, 0.9), run_of(tmp_path, source, 2, 0.8, steps=20)]
     with pytest.raises(ValueError, match="run-2 differs from .*run-1 in steps"):
-        promote(runs, tmp_path / "out" / "imdb-re", "re")
+        promote(runs, "imdb-re", "re", to=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -76,23 +81,70 @@ def test_the_first_runs_folder_tells_how_a_promotion_ended(tmp_path):
     run, other = run_of(tmp_path, source, 1, 0.9), run_of(tmp_path, source, 2, 0.8, steps=20)
     assert read_promotion(run) is None
     with pytest.raises(ValueError, match="in steps"):
-        promote([run, other], tmp_path / "out" / "mine")
+        promote([run, other], "mine", to=tmp_path / "out")
     told = read_promotion(run)
     assert told.state == "failed" and "differs from" in told.said
-    promote([run], tmp_path / "out" / "mine", reference=0.5)
+    promote([run], "mine", to=tmp_path / "out", reference=0.5)
     told = read_promotion(run)
     assert (told.name, told.state) == ("mine", "done") and "accuracy 0.900" in told.said
 
 
-@pytest.mark.parametrize("name", ["words-mine", ".mine"])
-def test_a_name_that_is_never_listed_is_refused(tmp_path, name):
+REFUSED = {
+    "words-mine": "Choose another name",
+    ".mine": "Choose another name",
+    "../mine": "begins with a dot",
+    "a/../../mine": "letters, digits, dots",
+    "": "letters, digits, dots",
+    "imdb-re": "There is a checkpoint imdb-re already; choose another name",
+}
+
+
+def untouched(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if "run-" not in str(path)}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_name_that_is_taken_or_that_nobody_would_find_is_refused_wherever_it_is_given(tmp_path, monkeypatch, name):
+    shelf = tiny_checkpoints(tmp_path / "all")
+    run = run_of(tmp_path, shelf / "imdb-re", 1, 0.9)
+    monkeypatch.setattr("rekd.checkpoints.shipped", lambda: shelf)
+    before = untouched(tmp_path)
+    for attempt in (promote, start_promotion):
+        with pytest.raises(ValueError, match=REFUSED[name]):
+            attempt([run], name)
+    assert untouched(tmp_path) == before
+
+
+def test_a_role_that_does_not_exist_is_refused_before_anything_is_written(tmp_path):
     tiny_checkpoints(tmp_path / "all")
     run = run_of(tmp_path, tmp_path / "all" / "imdb-re", 1, 0.9)
-    with pytest.raises(ValueError, match="Choose another name"):
-        promote([run], tmp_path / "out" / name)
-    with pytest.raises(ValueError, match="Choose another name"):
-        start_promotion([run], name)
+    for attempt in (
+        lambda: promote([run], "mine", "nobody", to=tmp_path / "out"),
+        lambda: start_promotion([run], "mine", "nobody"),
+    ):
+        with pytest.raises(ValueError, match="role is 'nobody'; it must be one of 'teacher', 'cls'"):
+            attempt()
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [("stopped", "it is stopped. Go on with it: `python -m rekd runs resume"), ("queued", "is queued. Wait until")],
+)
+def test_a_run_that_has_no_checkpoint_says_how_it_stands_and_what_to_do(tmp_path, state, said):
+    (tmp_path / "run").mkdir()
+    write_status(tmp_path / "run", Status(state, 3, 9, arrived=time.time()))
+    with pytest.raises(ValueError, match=said):
+        promote([tmp_path / "run"], "mine", to=tmp_path / "out")
+
+
+@pytest.mark.parametrize("shipped", [False, True])
+def test_what_a_person_promoted_stands_behind_what_was_there(tmp_path, shipped):
+    shelf = tiny_checkpoints(tmp_path / "all")
+    run = run_of(tmp_path, shelf / "imdb-re", 1, 0.9)
+    promote([run], "a-first-name", to=shelf, reference=0.5, shipped=shipped)
+    names = [info.name for info in checkpoints.available(shelf)]
+    assert names.index("a-first-name") == (0 if shipped else len(names) - 1)
 
 
 class Child:
@@ -128,10 +180,17 @@ def test_a_promotion_that_ended_without_a_word_has_failed_with_the_last_line_of_
     assert told.state == "failed" and "error: unknown role" in told.said
 
 
-def test_the_command_publishes_and_says_where(tmp_path, capsys):
+def test_the_command_publishes_and_says_where(tmp_path, monkeypatch, capsys):
     tiny_checkpoints(tmp_path / "all")
     run = run_of(tmp_path, tmp_path / "all" / "imdb-re", 1, 0.9)
+    write_json(run / "config.json", {"training": TrainConfig("imdb", "re").to_dict()})
+    monkeypatch.setenv("REKD_RUNS", str(tmp_path))
     to = ["--name", "mine", "--role", "exhibit", "--to", str(tmp_path / "out")]
-    assert main(["promote", str(run), *to, "--reference", "0.5"]) == 0
+    assert main(["promote", "run-1", *to, "--reference", "0.5"]) == 0, "a run's name will do, as for `runs show`"
     assert "accuracy 0.900" in capsys.readouterr().out
     assert "An exhibit" in (tmp_path / "out" / "mine" / "README.md").read_text()
+    before = untouched(tmp_path / "out")
+    assert main(["promote", str(run), *to]) == 2
+    assert "There is a checkpoint mine already; choose another name." in capsys.readouterr().err
+    assert main(["promote", "nobody", "--name", "other"]) == 2
+    assert "has no run 'nobody'" in capsys.readouterr().err and untouched(tmp_path / "out") == before

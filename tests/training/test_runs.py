@@ -14,6 +14,7 @@ import pytest
 from rekd.cli import main
 from rekd.config import TrainConfig
 from rekd.files import write_json
+from rekd.training.about import write_about
 from rekd.training.runs import all_runs, find, home, read_run
 
 
@@ -68,10 +69,37 @@ def test_the_list_says_how_each_run_stands_newest_first_and_what_cannot_be_read(
     (tmp_path / "bad" / "metrics.jsonl").touch()
     assert main(["runs", "list", "--at", str(tmp_path)]) == 0
     first, second, third, bad = capsys.readouterr().out.splitlines()
-    assert first.split()[:6] == ["first", "done", "20", "of", "40", "steps"] and first.endswith("0.500")
-    assert second.split()[:3] == ["second", "failed", "30"] and third.endswith("best dev accuracy 0.625")
+    assert first.split()[:7] == ["first", "RE", "done", "20", "of", "40", "steps"] and first.endswith("0.500")
+    assert second.split()[:4] == ["second", "RE", "failed", "30"] and third.endswith("best dev accuracy 0.625")
     assert bad.startswith("bad: ") and "is no readable JSON" in bad
     assert len(all_runs(tmp_path)[0]) == 3
+
+
+def test_list_and_show_tell_a_teacher_from_a_student_and_say_the_names(tmp_path, capsys):
+    write_about(made(tmp_path, "a", state="done"), "The large one", role="teacher")
+    made(tmp_path, "b", state="done")
+    assert main(["runs", "list", "--at", str(tmp_path)]) == 0
+    told = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "Teacher" in told["a"] and told["a"].endswith("The large one") and "Teacher" not in told["b"]
+    assert main(["runs", "show", "a", "--at", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith(f"The large one\n{tmp_path / 'a'}: Teacher (re) on digits")
+
+
+def test_several_runs_are_stopped_and_one_that_has_ended_keeps_none_of_them_going(tmp_path, monkeypatch, capsys):
+    for name in ("a", "b", "c"):
+        made(tmp_path, name, state="stopped", step=3)
+    asked = []
+
+    def stop(run, *_):
+        asked.append(run.folder.name)
+        if run.folder.name == "b":
+            raise ValueError("b is done and not at work")
+
+    monkeypatch.setattr("rekd.training.runs.stop", stop)
+    assert main(["runs", "stop", "a", "b", "c", "--at", str(tmp_path)]) == 2
+    assert asked == ["a", "b", "c"] and "b is done" in capsys.readouterr().err
+    assert main(["runs", "stop", "a", "nobody", "--at", str(tmp_path)]) == 2
+    assert asked == ["a", "b", "c"], "a name that is wrong is told before any is stopped"
 
 
 def test_no_run_yet_names_the_way_to_the_first(tmp_path, capsys):

@@ -12,7 +12,7 @@ from dataclasses import asdict
 import psutil
 import pytest
 
-from rekd.files import write_json
+from rekd.files import write_json, write_text
 from rekd.training import status
 from rekd.training.status import Heart, Status, alive, birth, process_of, read_status, standing
 from rekd.training.stopping import Stopped, stop_on_signal
@@ -31,16 +31,18 @@ def ended_process() -> int:
 
 
 @pytest.mark.parametrize(
-    ("error", "state", "message"),
+    ("error", "state", "step", "message"),
     [
-        (None, "done", ""),
-        (Stopped("at step 3"), "stopped", "Its state is saved."),
-        (KeyboardInterrupt(), "stopped", "the last state that was saved stands"),
-        (ValueError("the data are gone\nand more"), "failed", "the data are gone"),
-        (MemoryError(), "failed", "MemoryError"),
+        (None, "done", 3, ""),
+        (Stopped("at step 3"), "stopped", 3, "Its state is saved."),
+        (KeyboardInterrupt(), "stopped", 2, "the last state that was saved stands"),
+        (ValueError("the data are gone\nand more"), "failed", 3, "the data are gone"),
+        (MemoryError(), "failed", 3, "MemoryError"),
     ],
 )
-def test_the_end_of_a_run_is_told_with_its_cause(tmp_path, error, state, message):
+def test_the_end_of_a_run_is_told_with_its_cause_and_the_step_that_is_left_of_it(tmp_path, error, state, step, message):
+    (tmp_path / "state").mkdir()
+    write_text(tmp_path / "state" / "latest", "00000002")
     try:
         with Heart(tmp_path, 9, lambda: False) as heart:
             assert read_status(tmp_path).state == "running"
@@ -50,7 +52,7 @@ def test_the_end_of_a_run_is_told_with_its_cause(tmp_path, error, state, message
     except type(error):
         pass
     told = read_status(tmp_path)
-    assert (told.state, told.step, told.steps) == (state, 3, 9)
+    assert (told.state, told.step, told.steps) == (state, step, 9)
     assert message in told.message and "\n" not in told.message
     assert standing(tmp_path) == told, "what has ended needs no process"
 

@@ -177,7 +177,7 @@ def test_seeds_of_one_setting_share_a_colour_and_a_mean():
     *seeds, mean, other = figure.data
     assert {trace.line.color for trace in (*seeds, mean)} == {mean.line.color} != {other.line.color}
     assert [trace.showlegend for trace in figure.data] == [False, False, False, True, True]
-    assert mean.name == "RE, mean of 3 seeds" and "seed 2," in seeds[1].hovertemplate
+    assert mean.name == "RE, mean of 2 seeds, 1 without a value yet" and "seed 2," in seeds[1].hovertemplate
     assert mean.x.tolist() == list(range(20, 161, 20)), "no mean where one of them has no value any more"
     assert np.allclose(mean.y, (seeds[0].y[:8] + seeds[1].y) / 2)
 
@@ -227,11 +227,25 @@ def test_a_run_without_a_value_is_named_and_no_run_at_all_is_quiet():
     assert quiet(compare([])) and quiet(compare([("new", [], RE)]))
 
 
+def test_the_ticks_of_gradient_norms_are_whole_numbers_and_not_digits_of_them():
+    axis = charts.gradients(lines_of(RE), RE).layout.yaxis
+    assert axis.type == "log" and {"0.1", "0.2", "0.5", "1", "2"} <= set(axis.ticktext)
+    assert list(map(float, axis.ticktext)) == list(axis.tickvals)
+
+
+def test_a_single_value_is_a_point_that_can_be_seen():
+    figure = compare([("short", lines_of(RE, 3), RE), ("long", lines_of(RE), replace(RE, alpha=0.5))])
+    short, long = figure.data
+    assert len(short.x) == 1 and "markers" in short.mode and "markers" not in long.mode
+    seeds = compare([(f"r{seed}", lines_of(RE, 3), replace(RE, seed=seed)) for seed in (1, 2)]).data
+    assert ["markers" in trace.mode for trace in seeds] == [True] * 3, "their mean too"
+
+
 def test_a_name_is_shown_letter_by_letter_and_no_longer_than_fits():
     figure = compare([("<b>a</b> & <a href='x'>b</a>", lines_of(RE), RE)])
     assert figure.data[0].name == "&lt;b&gt;a&lt;/b&gt; &amp; &lt;a href='x'&gt;b&lt;/a&gt;"
-    assert shortened("x" * 40) == "x" * 40
-    assert len(cut := shortened("first" + "x" * 90 + "last")) == 40 and cut.startswith("first") and cut.endswith("last")
+    assert shortened("x" * 44) == "x" * 44
+    assert len(cut := shortened("first" + "x" * 90 + "last")) == 44 and cut.startswith("first") and cut.endswith("last")
 
 
 def test_thirty_settings_look_unlike_each_other():

@@ -52,6 +52,11 @@ def test_what_was_wrong_with_seeds_stands_until_a_change_succeeds():
     assert "“five”" not in said(pressed(at, "f_start_laptop"))
 
 
+def test_what_to_expect_and_who_teaches_is_said_before_anything_is_started():
+    assert "about 92 and 91 of 100 right, RE 20 to 30, REKD 50 to 65" in said(opened())
+    assert "at hand" not in said(opened())
+
+
 def test_a_member_that_lacks_another_says_which():
     at = opened(members="rekd,teacher")
     assert "Teacher needs the CLS" in said(at) and named(at, "f_train").disabled

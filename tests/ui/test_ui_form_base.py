@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from forms import address, given, has, named, opened, pressed, run_of, said, sound
 
-from rekd.config import PRESETS
+from rekd.config import PRESETS, TrainConfig
+from rekd.training.about import NAME
+from rekd.training.suggested import suggested
+from rekd.ui.form_base import Base, name_of
 
 pytestmark = pytest.mark.usefixtures("form_house")
 
@@ -80,3 +83,17 @@ def test_another_preset_of_a_duplicate_whose_data_are_gone(preset):
     at = given(opened(**{"from": "mine"}), "f_preset", preset)
     assert address(at)["preset"] == preset and address(at)["masking"] == {"paper": "zero", "default": "drop"}[preset]
     assert "The data set own-gone is not here (any more)" in said(at)
+
+
+def test_a_run_is_called_by_what_was_changed_and_else_by_its_seed():
+    taught = Base({**suggested("digits", "rekd"), "teacher": "/runs/big/checkpoint"}, "", role="rekd")
+
+    def called(several=False, **changed):
+        return name_of(taught, TrainConfig(**{**taught.values, **changed}), several)
+
+    assert called(seed=3) == "REKD · digits · seed 3"
+    assert called(rate=0.25, seed=3) == "REKD · digits · rate 0.25"
+    assert called(True, rate=0.25, seed=3) == "REKD · digits · rate 0.25 · seed 3"
+    assert called(teacher="/runs/small/checkpoint") == "REKD · digits · teacher small"
+    assert called(kind="re", teacher="", seed=3) == "RE · digits · seed 3"
+    assert len(called(backbone_args={f"argument{n}": n for n in range(30)})) == NAME

@@ -86,7 +86,7 @@ def test_a_csv_is_previewed_with_its_bad_rows_and_kept(tmp_path):
     at = opened(own_csv_path=csv(tmp_path, f"review,mood\n{GOOD},good\nno label here,\n"))
     assert "60 good rows, 2 classes" in said(at) and "2 rows are left out" in said(at)
     bad = at.dataframe[0].value
-    assert bad["row"].tolist() == ["62", "63"]
+    assert bad["line"].tolist() == ["62", "63"]
     assert bad["why it is left out"].tolist() == ["the text is empty", "the label is missing"]
     counts = next(each.proto.body for each in at.main.get("html") if "Rows of each class" in each.proto.body)
     assert counts.count("30") >= 2 and "good" in counts and "bad" in counts
@@ -138,7 +138,7 @@ def test_pictures_in_class_named_folders(tmp_path):
     (tmp_path / "pictures" / "light" / "broken.png").write_bytes(b"no picture")
     at = opened("images", own_images_path=str(tmp_path / "pictures"))
     assert "10 good rows, 2 classes" in said(at) and "1 row is left out" in said(at)
-    assert "broken.png" in at.dataframe[0].value["row"][0]
+    assert "broken.png" in at.dataframe[0].value["file"][0]
     labelled(at.selectbox, "Pixels a side").set_value(32)
     kept(sound(at.run()))
     assert TASKS["own-pictures"].image_size == (32, 32)

@@ -46,7 +46,7 @@ def test_one_run_with_changes_is_started_as_it_stands(started):
     pressed(at, "f_train")
     (plan,) = started
     assert (plan.config.learning_rate, plan.config.rate, plan.config.kind) == (0.001, 0.2, "re")
-    assert change in plan.note
+    assert change in plan.note and plan.name == "RE · digits · rate 0.2, learning rate 0.001"
 
 
 def test_a_choice_survives_a_reload():
@@ -78,9 +78,34 @@ def test_a_teacher_is_offered_with_the_reason_for_the_others():
 
 def test_a_fault_stands_before_the_button_and_the_form_goes_on():
     at = opened(line="-", backbone_args=json.dumps({**TINY, "patch_size": 7}))
-    assert "no multiple of patch_size" in said(at) and named(at, "f_train").disabled
+    assert said(at).count("can't be cut into patches of 7") == 2 and named(at, "f_train").disabled
     at = opened(line="-", task="own-gone")
     assert "The data set own-gone is not here (any more)" in said(at) and named(at, "f_train").disabled
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("f_rate", 1.5, "rate is 1.5; it must be a number between 0 and 1"),
+        ("f_learning_rate", 0.0, "learning_rate is 0.0; it must be"),
+        ("f_epochs", -1.0, "steps is -188; it must be"),
+        ("f_batch", 0, "batch_size is 0; it must be"),
+        ("f_patch", 7, "can't be cut into patches of 7"),
+        ("f_patch", -4, "can't be cut into patches of -4"),
+    ],
+)
+def test_a_number_that_cannot_be_is_shown_with_a_sentence_and_never_trained(key, value, sentence):
+    """A field with limits of its own keeps a number beyond them in the browser, and the one before would be trained."""
+    at = opened(line="-", kind="re")
+    usual = named(at, key).value
+    assert not named(at, "f_train").disabled
+    assert not named(at, key).proto.has_min and not named(at, key).proto.has_max
+    at = given(at, key, value)
+    assert named(at, key).value == pytest.approx(value, abs=0.01) and named(at, "f_train").disabled
+    assert [each for each in at.caption if sentence in each.value.replace("\\", "")], "beside the field"
+    assert [each for each in at.error if sentence in each.value.replace("\\", "")], "and before the button"
+    at = given(at, key, usual)
+    assert not named(at, "f_train").disabled and sentence not in said(at)
 
 
 def test_another_data_set_brings_what_fits_it():
@@ -112,6 +137,7 @@ def test_a_duplicate_says_what_is_changed_and_keeps_the_rest(started):
     assert address(at) == {"new": "1", "from": "mine", "learning_rate": "0.001"}
     pressed(at, "f_train")
     assert started[0].config.seed == 7 and started[0].config.learning_rate == 0.001
+    assert started[0].name == "RE · digits · learning rate 0.001", "it is called by what was changed"
     assert started[0].config.backbone_args == TINY
 
 

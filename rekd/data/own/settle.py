@@ -46,7 +46,9 @@ def settle(found: Gathered, where: str, known: Sequence[str] = ()) -> Settled:
     names, labels = list(found.names), np.asarray(found.labels, np.int64)
     given = np.asarray(found.given, np.int8)
     if not len(labels):
-        raise OwnDataError("No row can be used." + (f" {_first_bad(found)}" if found.bad else " There is none."))
+        if not found.bad:
+            raise OwnDataError("There is no row to learn from: nothing follows the names of the columns. Add examples.")
+        raise OwnDataError(f"No row can be used. {_first_bad(found)}")
     counts = np.bincount(labels, minlength=len(names))
     small = counts < FEWEST
     if len(names) > MOST_CLASSES and (np.sum(~small) > MOST_CLASSES or counts[small].sum() * 10 > len(labels)):
