@@ -14,6 +14,8 @@ from rekd.types import Example, Explanation
 from rekd.units import Reading
 
 BLOCK, DOTS = "██", "··"
+LONGEST = 200_000
+"""Characters of a text that are handed to the readers, as in Explore."""
 BOLD, FAINT, PLAIN = "\x1b[1;4m", "\x1b[2m", "\x1b[0m"
 
 
@@ -67,7 +69,7 @@ def example_of(text: str | None, image: Path | None) -> Example:
         PictureError: there is no such file, or it is no readable image.
     """
     if text is not None:
-        return Example("own", text=text)
+        return Example("own/text", text=text[:LONGEST])
     try:
         data = image.read_bytes()
     except FileNotFoundError:
@@ -75,7 +77,7 @@ def example_of(text: str | None, image: Path | None) -> Example:
     except OSError as error:
         what = "is a folder" if image.is_dir() else f"can't be read ({error.strerror})"
         raise PictureError(f"{image} {what}; give the path of a picture") from None
-    return Example("own", image=open_image(data, str(image)).pixels)
+    return Example("own/picture", image=open_image(data, str(image)).pixels)
 
 
 def _block(checkpoint: Checkpoint, example: Example, reading: Reading, result: Explanation) -> list[str]:
