@@ -104,16 +104,17 @@ def test_gradient_shap_is_captums_own_when_both_draw_the_same_places(monkeypatch
 
     model, reading = text_case()
     got = scores("GradientShap", model, reading, seed=9)
-    draws = torch.rand(25, generator=torch.Generator().manual_seed(9))
+    n = gradients.DRAWS
+    draws = (torch.arange(n) + torch.rand(n, generator=torch.Generator().manual_seed(9))) / n  # one a stratum
     monkeypatch.setattr(np.random, "uniform", lambda *_: draws.double().numpy())
     batch = reading.batch
-    many = batch.rows(torch.zeros(25, dtype=torch.long))
+    many = batch.rows(torch.zeros(n, dtype=torch.long))
 
     def forward(features):
         return model.predict_from(many.rows(slice(0, len(features))), features)
 
     theirs = GradientShap(forward).attribute(
-        model.features(batch).detach(), model.baseline(batch).detach(), n_samples=25, target=1
+        model.features(batch).detach(), model.baseline(batch).detach(), n_samples=n, target=1
     )
     same(got, model.unit_scores(batch, theirs)[0], atol=1e-5)
 
