@@ -17,6 +17,7 @@ MEASURED = {
     "next": [0.4],
     "review_cards": [0.5],
     "review_full": [4.2],
+    "paint": [0.21],
     "memory": [1.25, 1.26, 1.2],
 }
 

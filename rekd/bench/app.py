@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from rekd.bench.page import browser, free_port, machine, open_at, resident, server, settled, spread, until
 from rekd.files import write_json
 
-STARTS, CLICKS, REVIEWS = 3, 5, 5
+STARTS, CLICKS, REVIEWS, STROKES = 3, 5, 5, 10
 """How often each thing is measured: machines have their moods, and one number would be one of them."""
 REVIEW = (
     "I went in expecting very little and came out quietly delighted. The opening half hour moves slowly, and for "
@@ -57,7 +57,9 @@ def _warm(windows, port: int) -> dict[str, list[float]]:
         settled(page)
         out = {"next": _next(page, address)}
         settled(page)
-        return out | _typed(page, address)
+        out |= _typed(page, address)
+        settled(page)
+        return out | {"paint": _painted(page, address)}
 
 
 def _typed(page, address: str) -> dict[str, list[float]]:
@@ -94,12 +96,32 @@ def _next(page, address: str) -> list[float]:
     return taken
 
 
+def _painted(page, address: str) -> list[float]:
+    """Seconds from pressing the mouse on a word until every model's answer to the painted mask stands."""
+    page.goto(f"{address}?{urlencode({'task': 'imdb', 'own': '1', 'text': REVIEW, 'methods': '-', 'deeper': 'paint'})}")
+    until(page, "document.querySelector('.rk-answers') !== null", 0.0)
+    taken = []
+    for word in range(1, 2 * STROKES, 2):
+        settled(page)
+        before = page.locator(".rk-answers").inner_text()  # counts what is painted
+        place = page.locator('[role="checkbox"]').nth(word)
+        place.scroll_into_view_if_needed()
+        box = place.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        since = time.perf_counter()
+        page.mouse.down()
+        page.mouse.up()
+        taken.append(until(page, f"document.querySelector('.rk-answers').innerText !== {json.dumps(before)}", since))
+    return taken
+
+
 ROWS: tuple[tuple[str, str, float, str], ...] = (
     ("cards", "second start to the cards", 10.0, "s"),
     ("full", "second start to the full view, three Captum methods and scores", 15.0, "s"),
     ("next", "next example, without Captum", 0.6, "s"),
     ("review_cards", "a new review of 120 words: its cards", 5.0, "s"),
     ("review_full", "the same with three Captum methods and scores", 5.0, "s"),
+    ("paint", "a painted word, until all four models have answered", 0.3, "s"),
     ("memory", "memory of the server, one task loaded", 2.0, "GB"),
 )
 """Name, what a person reads, target, unit."""
@@ -110,7 +132,7 @@ def lines(measured: dict[str, list[float]], on: dict[str, Any]) -> list[str]:
     rows = [f"| {what} | {spread(measured[name], unit)} | {target:g} {unit} |" for name, what, target, unit in ROWS]
     where = ", ".join(f"{name} {value}" for name, value in on.items())
     head = ["| what | median (least to most) | at most |", "| --- | --- | --- |"]
-    return [*head, *rows, "", f"Measured on: {where}; {STARTS} starts, {CLICKS} clicks, {REVIEWS} reviews."]
+    return [*head, *rows, "", f"Measured on: {where}; {STARTS} starts, {CLICKS} clicks, {REVIEWS} reviews, {STROKES} strokes."]
 
 
 def bench_app(path: str | None, out: Path | None, say: Callable[[str], None] = print) -> int:
