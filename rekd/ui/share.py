@@ -20,7 +20,8 @@ def share(modality: str) -> None:
 
 def _share(modality: str) -> None:
     # Opening it draws it anew: parts of the page change the view without a run of the whole page.
-    with st.popover("Copy link", icon=":material/link:", key="share", on_change="rerun"):
+    right = st.container(horizontal=True, horizontal_alignment="right")
+    with right.popover("Copy link", icon=":material/link:", key="share", on_change="rerun"):
         view = state.shown()
         st.caption("This address reopens exactly this view.")
         st.code(state.link(view), language=None, wrap_lines=True)
