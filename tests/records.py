@@ -12,6 +12,7 @@ from rekd.explanations.proof import Movement
 from rekd.explanations.proved import Answer, Moved, OnMask, Painted, Proof
 from rekd.explanations.record import Choice, Input, Line, Method, Model, Record, Table
 from rekd.measures.faithfulness import Curves
+from rekd.measures.verdict import LeakReport
 from rekd.types import Explanation, Prediction, Score, Units
 from rekd.units import words
 
@@ -31,6 +32,9 @@ CHOICE = Choice(
     draws=20,
 )
 CURVES = Curves((0.0, 0.5, 1.0), (0.9, 0.4, 0.1), (0.1, 0.8, 0.9), (0.9, 0.5, 0.1), (0.1, 0.5, 0.9))
+
+
+LEAKS = LeakReport("calibrated", ("no", "yes"), 100, 0.9, 0.6, 0.2, (0.1, None), (0.0, 0.3), None)
 
 
 def png(side: int = 8) -> bytes:
@@ -55,6 +59,7 @@ def model(slot: str, units: Units, name: str = "", **changes) -> Model:
     shown = explanation(units, name, "whole input" if rule == "all" else "rationale", rule)
     stop = 0 if units.kind == "patches" else max(place[1] for place in units.places)
     values = {"stop": stop, "note": "", "picture": 0, "rate": 0.2, "masking": "drop", "role": slot, "task": "tiny"}
+    values["leaks"] = None if slot == "cls" else LEAKS
     return Model(slot, title, title.split(",")[0], name, kind, hash="0123456789abcdef", shown=shown, **values | changes)
 
 

@@ -132,7 +132,12 @@ def lines(measured: dict[str, list[float]], on: dict[str, Any]) -> list[str]:
     rows = [f"| {what} | {spread(measured[name], unit)} | {target:g} {unit} |" for name, what, target, unit in ROWS]
     where = ", ".join(f"{name} {value}" for name, value in on.items())
     head = ["| what | median (least to most) | at most |", "| --- | --- | --- |"]
-    return [*head, *rows, "", f"Measured on: {where}; {STARTS} starts, {CLICKS} clicks, {REVIEWS} reviews, {STROKES} strokes."]
+    return [
+        *head,
+        *rows,
+        "",
+        f"Measured on: {where}; {STARTS} starts, {CLICKS} clicks, {REVIEWS} reviews, {STROKES} strokes.",
+    ]
 
 
 def bench_app(path: str | None, out: Path | None, say: Callable[[str], None] = print) -> int:

@@ -10,6 +10,7 @@ from rekd.pictures import open_image
 if TYPE_CHECKING:
     from rekd.explanations.proved import Answer, Moved
     from rekd.explanations.record import Model, Record
+    from rekd.measures.verdict import LeakReport
     from rekd.types import Explanation
 
 MOST = {"classes": 2_000, "models": 8, "methods": 40, "units": 8_192, "lines": 80, "sentences": 80, "pictures": 8}
@@ -88,6 +89,17 @@ def _model(record: Record, model: Model, place: str, bounds: list[tuple[int, ...
     _explanation(record, model.shown, f"{place}.shown", bounds[model.picture])
     if model.shown.prediction is None:
         raise ValueError(f"{place}.shown has no prediction")
+    if model.leaks is not None:
+        _leaks(record, model.leaks, f"{place}.leaks")
+
+
+def _leaks(record: Record, report: LeakReport, place: str) -> None:
+    for name in ("rates", "empty"):
+        held = getattr(report, name)
+        if len(held) != len(record.classes) or all(value is None for value in held):
+            raise ValueError(f"{place}.{name} has {len(held)} entries for {len(record.classes)} classes, or none known")
+    if report.classes != record.classes or len(report.rule) > NAME:
+        raise ValueError(f"{place} is of other classes than the file, or of a rule that is none")
 
 
 def _explanation(record: Record, item: Explanation, place: str, bound: tuple[int, ...]) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from rekd.explanations.codec import build, plain, written
 from rekd.explanations.proved import Painted, Proof
 from rekd.measures.faithfulness import Curves
+from rekd.measures.verdict import LeakReport
 from rekd.types import Explanation, Place, Score
 
 FORMAT = 1
@@ -67,6 +68,7 @@ class Model:
     """One model and what it selected. title: what its card is called. row: its name in tables.
 
     stop: the character where reading stopped. note: what was left unread. picture: index into input.pictures.
+    leaks: what was measured of its masks over a test split, where it was.
     """
 
     slot: str
@@ -83,6 +85,7 @@ class Model:
     note: str
     picture: int
     shown: Explanation
+    leaks: LeakReport | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rekd.ui import cache, components, details, difference, figures, lineup, scores, state
+from rekd.ui.leaks import leak_line, leaks
 
 if TYPE_CHECKING:
     from rekd.checkpoints import Info
@@ -152,7 +153,7 @@ def _card(slot: str, info: Info, item: Explanation, drawing: Drawing) -> None:
             drawing.draw(info, item, tone, f"{title} ({info.name})"),
             _against(item, drawing),
             components.note(note and f"This model {note}.", repaired),
-            details.leak_line(info),
+            leak_line(leaks(info.metrics) if info.config.selects else None),
         )
     )
     details.popover(info)

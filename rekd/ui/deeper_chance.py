@@ -59,7 +59,9 @@ def _controls(desk: Desk) -> None:
         about = "Masks that are drawn from each gate, and predicted from one by one."
         st.segmented_control("Draws", state.DRAWS, help=about, **state.widget("draws", view.draws))
         more = {"seed": (view.seed + 1) % (state.LARGEST + 1)}
-        st.button("Draw others", icon=":material/casino:", key="c_others", on_click=state.change, kwargs=more)
+        about = "Other noise, from the next seed: that of the whole page, so that methods that sample follow."
+        pressed = {"on_click": state.change, "kwargs": more, "help": about}
+        st.button("Draw others", icon=":material/casino:", key="c_others", **pressed)
     st.caption(
         f"{view.draws} masks drawn from seed {view.seed}, each unit with its own P(select); models with the same units "
         "meet the same noise, and draw 0 is the mask of the rule “sampled”. The warmer a unit, the more draws selected "

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rekd.ui import attributing, cache, components, details, lineup, proof_draw, proof_runs, state
+from rekd.ui import attributing, cache, components, lineup, proof_draw, proof_runs, state
 from rekd.ui.cards import budget
 from rekd.ui.components import plain
+from rekd.ui.leaks import leak_list, leaks
 from rekd.ui.progress import Progress
 from rekd.ui.proof_draw import Line
 
 if TYPE_CHECKING:
+    from rekd.checkpoints import Info
     from rekd.types import Explanation
     from rekd.ui.cards import Drawing
     from rekd.ui.frame import Desk
@@ -34,7 +36,8 @@ LEAVES_OPEN = (
 SECOND = (
     "The same masks on inputs of other classes, stretched or squeezed to their length. A model that reads content says "
     "the content's class, as far as it can from places that were chosen for another input; one whose masks carry a "
-    "code says the class that the mask came with. Random masks of the same share are the control."
+    "code says the mask's class: what the model says from it on its own input, right or wrong. The contents are of "
+    "other classes than that. Random masks of the same share are the control."
 )
 NO_REPORT = "No leak measures were stored with this checkpoint; python -m rekd evaluate takes them."
 
@@ -170,7 +173,7 @@ def _kept_by(desk: Desk, drawing: Drawing, found, selecting) -> Iterator[tuple[s
     slot = next((slot for slot in ("rekd", "re", "teacher") if slot in selecting and slot != view.explain), None)
     if slot:
         yield f"{names[slot]}'s rationale", lambda: proof_runs.carried(selecting[slot], read)
-    yield "units at random", lambda: proof_runs.at_random(read, k, view.seed)
+    yield f"{components.units_of(read.units[0])} at random", lambda: proof_runs.at_random(read, k, view.seed)
     for name in sorted(view.methods, key=lambda name: attributing.passes(info, example, name)):
         place = st.empty()
         heard = Progress(place, name, attributing.passes(info, example, name))
@@ -193,10 +196,21 @@ def _second(desk: Desk, drawing: Drawing, selecting: Mapping[str, Explanation], 
             st.caption(plain(f"{names[slot]}: there is no other input of another class than {desk.classes[label]}."))
         else:
             st.html(proof_draw.followed(names[slot], found, desk.classes, label))
+            _as_a_rule(info)
     st.caption(
         f"One random mask an input, seed {view.seed}; ± is the standard deviation of such a count. An honest mask may "
         "speak for its class by where it lies, as in the sky; whether a model's masks do so as a rule stands below."
     )
+
+
+def _as_a_rule(info: Info) -> None:
+    """One input's masks may look honest where the model's are not: say so beside them."""
+    from rekd.measures.verdict import SWAP_BOUND
+
+    report = leaks(info.metrics)
+    if report is not None and not report.honest:
+        swap = f"{100 * report.swap:+.1f} points over random masks, bound {100 * SWAP_BOUND:.0f}"
+        st.caption(f":red[⚑ As a rule {plain(info.name)} does follow the mask: over the whole test split {swap}.]")
 
 
 def _leaks(desk: Desk, selecting: Mapping[str, Explanation]) -> None:
@@ -207,8 +221,8 @@ def _leaks(desk: Desk, selecting: Mapping[str, Explanation]) -> None:
     names, parts = lineup.row_names(desk.chosen), []
     for slot in selecting:
         info = desk.chosen[slot]
-        report = details.leaks(info.metrics)
-        body = components.note(NO_REPORT) if report is None else details.leak_list(report)
+        report = leaks(info.metrics)
+        body = components.note(NO_REPORT) if report is None else leak_list(report)
         tags = ["exhibit"] if info.role == "exhibit" else []
         parts.append(components.toned(lineup.TONES[slot], components.head(names[slot], info.name, tags), body))
     st.html(f'<div class="rk-leaks">{"".join(parts)}</div>')

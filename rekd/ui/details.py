@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from rekd.ui import components
+from rekd.ui.leaks import leak_list, leaks
 
 if TYPE_CHECKING:
     from rekd.checkpoints import Info
@@ -92,56 +93,3 @@ def _accuracy_table(rows, info: Info) -> str:
     return (
         f'<p class="rk-caption">Accuracy{over}</p><table class="rk-table rk-small">{head}<tbody>{body}</tbody></table>'
     )
-
-
-def leaks(metrics: Mapping[str, Any]):
-    """The stored leak report, None where there is none or it is of another version."""
-    stored = metrics.get("leaks")
-    if not isinstance(stored, Mapping):
-        return None
-    from rekd.measures.verdict import LeakReport
-
-    try:
-        return LeakReport.from_dict({key: value for key, value in stored.items() if key != "honest"})
-    except (TypeError, ValueError):
-        return None
-
-
-def leak_line(info: Info) -> str:
-    """What a model's masks give away, as one line on its card; what is over its bound is flagged and red."""
-    report = leaks(info.metrics) if info.config.selects else None
-    if report is None:
-        return ""
-    over = {"swap": not report.honest, **{name: name in report.warnings for name in ("count", "mask")}}
-    swap, count, mask, _ = report.sentences()
-    shown = (
-        ("count", f"count {components.percent(report.count)}", count),
-        ("mask", f"mask {components.percent(report.mask_only)}", mask),
-        ("swap", f"swap {100 * report.swap:+.1f} points".replace("-", "−"), swap),
-    )
-    parts = (
-        f'<span title="{escape(tip, quote=True)}">{_flagged(text) if over[name] else text}</span>'
-        for name, text, tip in shown
-    )
-    chance = components.percent(report.chance)
-    return f'<div class="rk-note">Label from the mask alone (chance {chance}): {", ".join(parts)}</div>'
-
-
-def _flagged(text: str) -> str:
-    return f'<span class="rk-flag">⚑ {text}</span>'
-
-
-def leak_list(report) -> str:
-    """The report's sentences, verdict first; flagged in words, not by colour alone."""
-    swap, count, mask, classes = report.sentences()
-    lines = [
-        (not report.honest, swap),
-        *((name in report.warnings, text) for name, text in (("count", count), ("mask", mask))),
-    ]
-    lines.append((False, classes))
-    items = "".join(
-        f'<p class="rk-note">{"<span class=rk-flag>⚑ outside the bound</span> " if bad else ""}{escape(text)}</p>'
-        for bad, text in lines
-    )
-    head = f"<b>Does the mask leak the label?</b> Mask rule: {escape(report.rule)}."
-    return f'<div><p class="rk-small">{head}</p>{items}</div>'

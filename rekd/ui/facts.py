@@ -42,6 +42,6 @@ def _fact(name: str, value: Any) -> str:
     if isinstance(value, int):
         return str(value) if name == "seed" else f"{value:,}"
     if isinstance(value, float):
-        said = f"{value:.{PLACES.get(name, 2)}f}".replace("-", "−")
+        said = f"{round(value, PLACES.get(name, 2)) + 0.0:.{PLACES.get(name, 2)}f}".replace("-", "−")
         return f"{said}\u00a0{UNITS[name]}" if name in UNITS else said
     return str(value)[:300]

@@ -228,12 +228,17 @@ def from_files(files: Sequence[tuple[str, bytes]]) -> Inputs:
         files: name and content of each.
 
     Raises:
-        OwnDataError: there is none, or an archive can't be used.
+        OwnDataError: there is none; an archive that can't be used is a bad row.
     """
+    from rekd.data.own.draft import OwnDataError
+
     found = _Gathered("image")
     for name, data in files:
         if name.lower().endswith(".zip") or data.startswith(b"PK\x03\x04"):
-            _unpack(found, name, data)
+            try:
+                _unpack(found, name, data)
+            except OwnDataError as fault:  # the files beside it can be read
+                found.refuse(name, str(fault))
         else:
             _picture(found, name, lambda data=data: data)
     return found.inputs("Choose PNG, JPEG, WebP, GIF, BMP or TIFF pictures, or a zip of them.")

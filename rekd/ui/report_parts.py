@@ -15,6 +15,7 @@ import numpy as np
 from rekd.ui import components, difference, figures, report_charts
 from rekd.ui.components import Row
 from rekd.ui.facts import facts
+from rekd.ui.leaks import leak_line
 from rekd.ui.report_charts import Bar, Chart
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def card(drawer: Drawer, model: Model, show: str) -> str:
         components.counted(item, cut=text is not None and model.stop < len(text)),
         drawer.draw(model, item, tone(model.slot), f"{model.title} ({model.name})", show),
         components.note(model.note and f"This model {model.note}.", repaired, drawer.short(model)),
+        leak_line(model.leaks),
     )
 
 
@@ -143,7 +145,7 @@ def confidence(record: Record) -> Chart:
         said = model.shown.prediction
         word = f"{components.percent(said.confidence)} {report_charts.clipped(record.classes[said.label], 12)}"
         entries.append(Bar(model.row, said.confidence, word, tone(model.slot)))
-    return report_charts.bars("Confidence of each model in the class that it says, 0 to 100 %", entries)
+    return report_charts.bars("Confidence in the predicted class, 0 to 100 %", entries)
 
 
 def score_charts(record: Record) -> list[Chart]:

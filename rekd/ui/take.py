@@ -6,9 +6,10 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rekd.ui import attributing, cache, cards, lineup, scores, take_painted, take_proof
+from rekd.ui.leaks import leaks
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -139,9 +140,11 @@ def _models(desk: Desk, example: Example, found: Mapping[str, Explanation]) -> t
     return Input(example.id, example.text, original, tuple(pictures), label, example.evidence), tuple(models)
 
 
-def _card(info: Info) -> dict[str, str | float]:
+def _card(info: Info) -> dict[str, Any]:
     config, names = info.config, ("name", "role", "task", "hash")
     held = {"kind": config.kind, "rate": config.rate, "masking": config.masking}
+    report = leaks(info.metrics) if config.selects else None
+    held["leaks"] = report if report is not None and report.classes == config.classes else None
     return held | {name: getattr(info, name) for name in names}
 
 

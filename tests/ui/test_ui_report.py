@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from PIL import Image
-from records import explanation, model, record
+from records import LEAKS, explanation, model, record
 from reports import WILD, Seen, harmless
 
 from rekd.explanations.record import read, settled, to_json
@@ -43,8 +43,9 @@ def test_every_passage_holds_exactly_the_text(text):
 def test_no_name_or_sentence_can_put_anything_into_the_page(name):
     made = record("one two")
     wild = {"task": name, "classes": (name, name), "left_out": (name,), "address": name, "date": name}
+    leaks = replace(LEAKS, rule=name, classes=(name, name))
     models = tuple(
-        replace(each, name=name, title=name, row=name, hash=name, kind=name, note=name, masking=name)
+        replace(each, name=name, title=name, row=name, hash=name, kind=name, note=name, masking=name, leaks=leaks)
         for each in made.models
     )
     details = {name: name, "baseline": name, "odd": None, "flag": True, "n": 12, "counted": name}
@@ -81,6 +82,12 @@ def test_the_page_holds_where_it_all_comes_from():
     hidden = page(settled(record(address="javascript:alert(1)")))
     assert "<a " not in hidden and "javascript:alert(1)" in hidden, "an address that is none is text"
     assert "Seen at" not in page(settled(record(address="")))
+
+
+def test_a_model_whose_masks_leak_takes_its_flag_along():
+    assert page(record()).count("⚑ swap +20.0 points") == 2, "teacher and RE; what reads everything has no masks"
+    honest = tuple(replace(model, leaks=None) for model in record().models)
+    assert "⚑" not in page(record(models=honest))
 
 
 def test_a_view_of_one_model_without_methods_and_scores_is_a_page_too():
