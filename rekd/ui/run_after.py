@@ -76,7 +76,8 @@ def _explore(run: Run) -> None:
     slot = role if role in state.SLOTS else "cls"
     fresh = {} if info.task == state.shown().task else FRESH | {"task": info.task}
     beside = {"teacher": teacher.name} if teacher else {}
-    state.change(**fresh | {"data": "", "own": False, "example": 0} | beside | {slot: info.name})
+    start = {"data": "", "own": False, "many": False, "row": 0, "example": 0}
+    state.change(**fresh | start | beside | {slot: info.name})
     st.session_state["v_go"] = True
 
 
