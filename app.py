@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from rekd.imports import freeze
 from rekd.ui.cards import cards
 from rekd.ui.deeper import deeper
