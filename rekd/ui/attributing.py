@@ -70,13 +70,16 @@ def attribution(
         _absent if only_known else lambda: _attribute(info, example, method, *own, target, heard),
     )
     found = _answer(asked)
-    if isinstance(found, DoesNotFit):
-        raise found
+    if isinstance(found, str):
+        raise DoesNotFit(found)
     return scores.cut(found, k)
 
 
 def _attribute(info: Info, example: Example, method: str, k: int | None, seed: int, target: int | None, heard):
-    """The explanation, or why there is none: that too is asked for again and again."""
+    """The explanation, or why there is none: that too is asked for again and again.
+
+    As a sentence: a kept exception would hold the tensors of the attempt, and the frames of all who meet it.
+    """
     from rekd.explanations.attributions import DoesNotFit, attribute
 
     model, read = cache.checkpoint(info).model, cache.reading(info, example)
@@ -84,7 +87,7 @@ def _attribute(info: Info, example: Example, method: str, k: int | None, seed: i
     try:
         return attribute(method, info.name, model, read, **asked)
     except DoesNotFit as reason:
-        return reason.with_traceback(None)  # which would hold the tensors of the attempt
+        return str(reason)
 
 
 def passes(info: Info, example: Example, method: str) -> int:

@@ -20,8 +20,8 @@ def test_the_first_view_needs_no_click():
     assert all("right" in card or "wrong" in card for card in shown)
     assert [text_of(panel).split()[0] for panel in panels(at)] == [
         "FeatureAblation",
-        "IntegratedGradients",
         "GradientShap",
+        "IntegratedGradients",
     ]
     assert len(tables(at)) == 1
     assert "True class" in said(at) and "negative, positive" in said(at)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from explore import text_of
 from hypothesis import given, settings
-from records import explanation, model, painted, proof, record
+from records import LEAKS, explanation, model, painted, proof, record
 from reports import WILD, Seen, harmless
 
 from rekd.explanations.record import Record, read, settled, to_json
@@ -91,7 +91,8 @@ def test_the_page_of_what_was_read_again_is_the_same_byte_for_byte(text):
 @given(WILD, WILD.filter(words))
 def test_no_name_and_no_text_can_put_anything_into_either_section(name, text):
     made = record(text)
-    models = tuple(replace(each, name=name, row=name) for each in made.models)
+    leaks = replace(LEAKS, classes=(name, name))
+    models = tuple(replace(each, name=name, row=name, leaks=leaks) for each in made.models)
     made = replace(made, models=models, classes=(name, name), proof=proof(models, 0.5, content=name, data=name))
     drawn = painted(models)
     made = settled(replace(made, painted=replace(drawn, others=(replace(drawn.others[0], name=name),))))
