@@ -7,12 +7,22 @@ import torch
 from helpers import image_config, text_config, tiny_tokenizer
 from torch import nn
 
+from rekd.explanations.attributions import attribute
 from rekd.models import RationaleModel, build
 from rekd.models.backbone import Hidden
 from rekd.types import Example
 from rekd.units import ImageReader, TextReader
 
 TEXT = "The story is slow and dull, but it has an unbelievable end!"
+EXACT = (
+    "IntegratedGradients",
+    "GradientShap",
+    "FeatureAblation",
+    "InputXGradient",
+    "ShapleyValueSampling",
+    "KernelShap",
+)
+"""Methods that give each unit of a linear model what it adds to the logit."""
 
 
 def text_case(text: str = TEXT, **config):
@@ -97,3 +107,8 @@ def linear_case(modality: str, relu: bool = False):
             tower.weight.neg_()
             worth = -worth
     return RationaleModel(config, None, tower, None, blank_id=4).eval(), reading, worth
+
+
+def scores(method: str, model, reading, target: int = 1, **more):
+    """Scores of a method on a model, as a tuple."""
+    return attribute(method, "cls", model, reading, rate=0.25, target=target, **more).scores

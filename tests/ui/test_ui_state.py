@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rekd.ui import keep, state
-from rekd.ui.state import View, address, parse
+from rekd.ui.address import _KNOWN, address, parse
+from rekd.ui.view import View
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +91,7 @@ def test_any_view_comes_back_the_same(view):
     assert parse(address(view)) == (view, [])
 
 
-@given(st.dictionaries(st.sampled_from([*state._KNOWN, "other"]), st.text(max_size=30)))
+@given(st.dictionaries(st.sampled_from([*_KNOWN, "other"]), st.text(max_size=30)))
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_address_breaks_the_page(params):
     view, notes = parse(params)
