@@ -18,6 +18,7 @@ PARTS = ("both", "rationale", "prediction")
 RATE_FORMS = ("auto", "example", "count")
 PRECISIONS = ("auto", "fp32", "bf16")
 OPTIMIZERS = ("adamw", "muon")
+ENGINES = ("auto", "eager", "graph", "compile")
 REPORTS = ("", "tensorboard")
 MOST_WATCHED = 8
 INCIDENTAL = ("seed", "watched", "report_to", "log_every", "keep_states")
@@ -209,6 +210,9 @@ class TrainConfig:
     seed: int = 2026
     """Paper: seeds 2026 to 2035."""
     precision: str = "auto"
+    engine: str = "auto"
+    """How steps are run: eager; graph, replayed from a CUDA graph; compile, compiled before it is captured. auto takes
+    what is fastest for the run's length and device (rekd.training.capture)."""
     evaluate_every: int = 0
     """Steps between evaluations on dev, beside that of the last step; 0 takes a twentieth of the run, at least 25."""
     patience: int = 0
@@ -231,6 +235,7 @@ class TrainConfig:
         choose("rate_form", self.rate_form, RATE_FORMS)
         choose("precision", self.precision, PRECISIONS)
         choose("optimizer", self.optimizer, OPTIMIZERS)
+        choose("engine", self.engine, ENGINES)
         choose("pooling", self.pooling, ("mean", "first"))
         if self.units:
             choose("units", self.units, UNIT_KINDS)

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -225,7 +226,7 @@ class ImageReader:
     def batch(self, images: Tensor, labels: Tensor, ids: Tensor) -> Batch:
         """Normalise images of the model's own size (B, 3, h, w) uint8, on whatever device they are."""
         shape, device = (len(images), len(self.units)), images.device
-        mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (self.config.mean, self.config.std))
+        mean, std = (constant(v, torch.float32, device).view(1, 3, 1, 1) for v in (self.config.mean, self.config.std))
         everything = torch.ones(shape, dtype=torch.bool, device=device)
         order = torch.arange(shape[1], device=device).expand(shape)
         return Batch((images.float() / 255 - mean) / std, everything, order, everything, labels, ids)
@@ -237,6 +238,13 @@ class ImageReader:
         pictures = fitted.permute(0, 2, 3, 1).contiguous().numpy()
         blank = len(examples)
         return Reading(self.batch(fitted, labels, ids), (self.units,) * blank, ("",) * blank, (0,) * blank, pictures)
+
+
+@lru_cache(maxsize=64)
+def constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A few numbers on a device, copied there once: each copy would make the host wait. Not to be written to."""
+    with torch.inference_mode(False):  # it outlives whoever asks for it first
+        return torch.tensor(values, dtype=dtype, device=device)
 
 
 def mark(units: Units, evidence: Sequence[Place]) -> tuple[bool, ...]:

@@ -1,4 +1,4 @@
-"""The command line: python -m rekd train | runs | data | evaluate | explain | promote | bench."""
+"""The command line: python -m rekd train | sweep | runs | data | evaluate | explain | promote | bench."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from rekd.cli.data import add_data
 from rekd.cli.explain import add_explain
 from rekd.cli.runs import add_runs
+from rekd.cli.sweep import add_sweep
 from rekd.cli.train import INTERRUPTED, add_train
 from rekd.files import check_writable, write_json
 
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rekd", description="Train, evaluate and explain rationale models.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (add_train, add_runs, add_data, _add_evaluate, add_explain, _add_promote, _add_bench):
+    for add in (add_train, add_sweep, add_runs, add_data, _add_evaluate, add_explain, _add_promote, _add_bench):
         add(commands)
     return parser
 
@@ -113,12 +114,12 @@ def _promote(arguments: argparse.Namespace) -> int:
 
 
 def _add_bench(commands) -> None:
-    parser = commands.add_parser("bench", help="measure how fast the app answers on this machine")
+    parser = commands.add_parser("bench", help="measure how fast this machine answers and trains")
     about = (
         "app: Explore, seen in a browser; live: the page Train while a run trains, and when none does; methods: every "
-        "attribution method on one review and one digit"
+        "attribution method on one review and one digit; train: a training step, beside the same step written plainly"
     )
-    parser.add_argument("what", choices=("app", "live", "methods"), help=about)
+    parser.add_argument("what", choices=("app", "live", "methods", "train"), help=about)
     parser.add_argument("--browser", help="path of Chromium or Chrome (default: the one that is found)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON too")
     parser.set_defaults(run=_bench)
@@ -128,8 +129,9 @@ def _bench(arguments: argparse.Namespace) -> int:
     from rekd.bench.app import bench_app
     from rekd.bench.live import bench_live
     from rekd.bench.methods import bench_methods
+    from rekd.bench.train import bench_train
 
     if arguments.json:
         check_writable("--json", arguments.json)
-    benches = {"app": bench_app, "live": bench_live, "methods": bench_methods}
+    benches = {"app": bench_app, "live": bench_live, "methods": bench_methods, "train": bench_train}
     return benches[arguments.what](arguments.browser, arguments.json)

@@ -38,6 +38,11 @@ class Encoded:
     def device(self) -> torch.device:
         return self.content.device
 
+    @property
+    def can_vary(self) -> bool:
+        """Whether a batch depends on its step where it is augmented."""
+        return False
+
     @cached_property
     def _lengths(self) -> tuple[np.ndarray, np.ndarray]:
         """Slots that each example uses, of tokens and of units: (n,) each, kept off the device."""
@@ -68,11 +73,32 @@ class Encoded:
             device: where the batch goes; None leaves it where the tensors are.
             step, seed, augment: for images; a text is never changed.
         """
+        index = torch.as_tensor(np.asarray(indices, np.int64), device=self.device)
+        batch = self.gather(index, self.shape(indices), step=step, seed=seed, augment=augment)
+        return batch if device is None else batch.to(device)
+
+    def shape(self, indices: np.ndarray | list[int], multiple: int = MULTIPLE) -> tuple[int, int]:
+        """Tokens, a multiple of so many, and units that hold the longest of rows `indices`; known off the device."""
         rows = np.asarray(indices, np.int64)
         tokens, units = (int(lengths[rows].max()) for lengths in self._lengths)
-        tokens = min(-(-tokens // MULTIPLE) * MULTIPLE, self.content.shape[1])
-        index = torch.as_tensor(rows, device=self.device)
-        batch = Batch(
+        return min(-(-tokens // multiple) * multiple, self.content.shape[1]), units
+
+    def gather(
+        self,
+        index: Tensor,
+        shape: tuple[int, int],
+        *,
+        step: int | Tensor | None = None,
+        seed: int | None = None,
+        augment: bool = False,
+    ) -> Batch:
+        """`batch` of rows that lie on the device, trimmed to `shape`: nothing of it waits for the device.
+
+        Args:
+            index: (B,) int64. shape: T and N, each at least as large as the longest of the rows.
+        """
+        tokens, units = shape
+        return Batch(
             self.content[index, :tokens].long(),
             self.token_mask[index, :tokens],
             self.token_units[index, :tokens].long(),
@@ -80,7 +106,6 @@ class Encoded:
             self.labels[index],
             self.ids[index],
         )
-        return batch if device is None else batch.to(device)
 
 
 def _used(mask: np.ndarray) -> np.ndarray:

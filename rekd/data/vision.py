@@ -13,7 +13,7 @@ from rekd.data.encoded import Encoded
 from rekd.data.spec import TASKS
 from rekd.masks import uniform
 from rekd.types import Batch, Split
-from rekd.units import ImageReader
+from rekd.units import ImageReader, constant
 
 AUGMENT_STREAM = 1 << 40
 """Added to the seed, so that crops and flips share no random number with masks of the same seed, step and example."""
@@ -30,38 +30,37 @@ class EncodedImages(Encoded):
     crop: int
     flip: bool
 
-    def batch(
+    def gather(
         self,
-        indices: np.ndarray | list[int],
-        device: torch.device | str | None = None,
+        index: Tensor,
+        shape: tuple[int, int],
         *,
         step: int | Tensor | None = None,
         seed: int | None = None,
         augment: bool = False,
     ) -> Batch:
-        """The rows `indices`, scaled to the model's size and normalised.
+        """The rows `index`, scaled to the model's size and normalised; all have the same shape.
 
         Args:
-            device: where the work is done; None takes the device of the stored images.
             step, seed: what crop and flip depend on, beside each example's id.
             augment: shift each image by up to `crop` pixels and mirror half of them, where the task allows it.
 
         Raises:
             ValueError: augment without step and seed.
         """
-        index = torch.as_tensor(np.asarray(indices, np.int64), device=self.device)
-        images, labels, ids = (
-            part[index].to(device or self.device, non_blocking=True) for part in (self.content, self.labels, self.ids)
-        )
+        images, ids = self.content[index], self.ids[index]
         if augment and (step is None or seed is None):
             raise ValueError(
                 "augmented images are a function of (seed, step, example); pass step and seed with augment=True"
             )
         if augment and (self.crop or self.flip):
-            images = shift_and_flip(
-                images, uniform(seed + AUGMENT_STREAM, step, ids, 3), self.crop, self.flip, self._mean
-            )
-        return self.reader.batch(self.reader.fit(images), labels, ids)
+            draws = uniform(seed + AUGMENT_STREAM, step, ids, 3)
+            images = shift_and_flip(images, draws, self.crop, self.flip, self._mean)
+        return self.reader.batch(self.reader.fit(images), self.labels[index], ids)
+
+    @property
+    def can_vary(self) -> bool:
+        return bool(self.crop or self.flip)
 
     @property
     def _mean(self) -> tuple[int, ...]:
@@ -112,5 +111,4 @@ def shift_and_flip(images: Tensor, draws: Tensor, crop: int, flip: bool, fill: t
     moved = images[
         example, channel, rows.clamp(0, height - 1)[:, None, :, None], columns.clamp(0, width - 1)[:, None, None, :]
     ]
-    colour = torch.tensor(fill, dtype=images.dtype, device=device)[:, None, None]
-    return torch.where(inside, moved, colour)
+    return torch.where(inside, moved, constant(fill, images.dtype, device)[:, None, None])

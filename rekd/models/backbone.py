@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Protocol
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from rekd.types import Batch
 
@@ -48,11 +48,15 @@ class Tower(Protocol):
     def classify(self, hidden: Hidden) -> Tensor:
         """Label logits (B, K), pooled over visible tokens."""
 
+    def blocks(self) -> Iterable[nn.Module]:
+        """The layers, one after the other, all alike."""
+
     def pooled(self, batch: Batch) -> Tensor:
         """Share of each token in what `classify` reads of a whole input, prefix first: (B, P + T), rows add up to 1."""
 
 
 _WATCHED: ContextVar[list[Tensor] | None] = ContextVar("watched attention", default=None)
+_FIXED: ContextVar[bool] = ContextVar("fixed shapes", default=False)
 
 
 @contextmanager
@@ -88,7 +92,7 @@ def attend(
     Returns:
         (B, H, T, d).
     """
-    if (watched := _WATCHED.get()) is not None:
+    if not torch.compiler.is_compiling() and (watched := _WATCHED.get()) is not None:
         watched.append(_weights(query, key, allowed, visible, scale))
     if visible is None:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed, dropout_p=dropout, scale=scale)
@@ -99,7 +103,7 @@ def attend(
     kept_or_all = kept | ~some
     out = F.scaled_dot_product_attention(query, key, value, kept_or_all, dropout, scale=scale) * some
     if visible.requires_grad and torch.is_grad_enabled():
-        out = out + _secant(query, key, value, out, allowed, kept, visible, scale).to(out.dtype)
+        out = _Secant.apply(out, visible, query, key, value, allowed, scale)
     return out
 
 
@@ -114,19 +118,61 @@ def _weights(query, key, allowed, visible, scale) -> Tensor:
     return scores.masked_fill(~allowed, -torch.inf).softmax(-1).nan_to_num(0.0)
 
 
-def _secant(query, key, value, out, allowed, kept, visible, scale) -> Tensor:
-    """A term of value 0 whose gradient with respect to `visible` is the secant of `attend`."""
-    with torch.no_grad():
-        scores = (query @ key.transpose(-2, -1)).float() * scale
-        log_z = scores.masked_fill(~kept, -torch.inf).logsumexp(-1, keepdim=True)
-        weight = torch.where(kept, (scores - log_z).clamp(max=0).exp(), torch.sigmoid(scores - log_z))
-        if allowed is not None:
-            weight = weight * allowed
-        weight = weight.to(value.dtype)
-        extended = torch.cat([value, torch.ones_like(value[..., :1])], -1)
-    change = (visible - visible.detach()).to(value.dtype)[:, None, :, None]
-    moved = weight @ (change * extended)
-    return moved[..., :-1] - moved[..., -1:] * out.detach()
+class _Secant(torch.autograd.Function):
+    """`out` as it is, with the secant of `attend` as its gradient with respect to `visible`; others pass it by."""
+
+    @staticmethod
+    def forward(ctx, out, visible, query, key, value, allowed, scale):
+        ctx.save_for_backward(out, visible, query, key, value, allowed)
+        ctx.scale = scale
+        return out.view_as(out)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        out, visible, query, key, value, allowed = ctx.saved_tensors
+        gradient = gradient.to(value.dtype)
+        # Of (v_j - out_q), as far as the gradient at query q points along it.
+        along = gradient @ value.transpose(-2, -1) - (gradient * out).sum(-1, keepdim=True)
+        called = (_returning(query, key, allowed, visible, ctx.scale) * along).sum((1, 2), dtype=torch.float32)
+        return gradient, called.to(visible.dtype), None, None, None, None, None
+
+
+def _returning(query, key, allowed, visible, scale) -> Tensor:
+    """The weight e_j / (Z + (1 - m_j) e_j) that key j has, or would have if visible: (B, H, T, T) float32."""
+    scores = (query @ key.transpose(-2, -1)).float() * scale
+    if allowed is not None:
+        scores = scores.masked_fill(~allowed, -torch.inf)
+    seen = (visible > 0.5)[:, None, None, :]
+    largest = scores.masked_fill(~seen, -torch.inf).amax(-1, keepdim=True).clamp(min=-1e30)  # of those that Z adds up
+    e = (scores - largest).clamp(max=80).exp()  # beyond e^80 a returning key has all the weight anyway
+    z = (e * seen).sum(-1, keepdim=True)
+    return e / torch.addcmul(z + torch.finfo(e.dtype).tiny, e, (~seen).to(e.dtype))
+
+
+def like(values: Tensor, module: nn.Module) -> Tensor:
+    """Values in the precision of a module's parameters: under autocast these are float32, where steps are captured the
+    working copies of them are bfloat16."""
+    return values.to(next(module.parameters()).dtype)
+
+
+@contextmanager
+def fixed_shapes() -> Iterator[None]:
+    """Within, shapes don't depend on what tensors hold, so that a step can be captured and the host never waits."""
+    before = _FIXED.set(True)
+    try:
+        yield
+    finally:
+        _FIXED.reset(before)
+
+
+def may_look() -> bool:
+    """Whether shapes, and which way is taken, may depend on what tensors hold."""
+    return not _FIXED.get()
+
+
+def may_cut(visible: Tensor) -> bool:
+    """Whether a sequence can be cut to its visible tokens; their visibility then gets no gradient."""
+    return may_look() and not visible.requires_grad
 
 
 def visible_first(visible: Tensor) -> tuple[Tensor, Tensor]:
@@ -153,7 +199,7 @@ def masked_mean(tokens: Tensor, visible: Tensor) -> Tensor:
     """Mean of visible tokens: (B, T, D), (B, T) -> (B, D); the gradient for an invisible token is the same secant."""
     weight = visible[..., None].to(tokens.dtype)
     count = (weight > 0.5).sum(1).clamp(min=1)
-    mean = torch.where(weight > 0.5, tokens, 0.0).sum(1) / count
+    mean = (torch.where(weight > 0.5, tokens, 0.0).sum(1, dtype=torch.float32) / count).to(tokens.dtype)
     if not (visible.requires_grad and torch.is_grad_enabled()):
         return mean
     change = (weight - weight.detach()) * (tokens - mean[:, None]).detach() / (count[:, None] + (weight < 0.5))

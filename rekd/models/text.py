@@ -13,13 +13,15 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.utils import logging as hf_logging
 
-from rekd.models.backbone import Hidden, attend, masked_mean, pick, visible_first
+from rekd.models.backbone import Hidden, attend, like, masked_mean, may_cut, may_look, pick, visible_first
 from rekd.types import Batch
 
 ATTENTION = "rekd"
 FIRST_POSITIONS = {"bert": 0, "distilbert": 0, "electra": 0, "roberta": 1}
 """Position of the first token beyond the padding index (RoBERTa) or alone, for types whose sequence can be cut because
 attention knows no distance but that of these positions. Others, with local windows, always mask keys."""
+LAYERS_OF_BERT = ("bert", "electra", "roberta")
+"""Types whose layers have the parts, by the names, of BERT's."""
 
 
 def _attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, visible=None, **kwargs):
@@ -102,11 +104,19 @@ class TextTower(nn.Module):
         return features
 
     def encode(self, content: Tensor, batch: Batch, visible: Tensor | None) -> Hidden:
-        if visible is not None and not visible.requires_grad and self._first_position is not None:
+        content = like(content, self.encoder)
+        if visible is not None and self._first_position is not None and may_cut(visible):
             return self._encode_visible(content, visible)
         extra = {} if visible is None else {"visible": visible}
-        tokens = self.encoder(inputs_embeds=content, attention_mask=batch.token_mask.long(), **extra).last_hidden_state
+        tokens = self.encoder(inputs_embeds=content, attention_mask=self._allowed(batch), **extra).last_hidden_state
         return Hidden(tokens[:, :0], tokens, batch.token_mask.float() if visible is None else visible)
+
+    def _allowed(self, batch: Batch) -> Tensor:
+        """The mask of padding: of tokens, which transformers drops where it hides nothing, or where shapes are fixed of
+        keys, which it passes on unseen."""
+        if may_look() or self._first_position is None:
+            return batch.token_mask.long()
+        return batch.token_mask[:, None, None, :]
 
     def _encode_visible(self, content: Tensor, visible: Tensor) -> Hidden:
         """The same by a cut of the sequence: invisible tokens are not computed, the others keep their positions."""
@@ -115,9 +125,45 @@ class TextTower(nn.Module):
         tokens = self.encoder(**inputs, attention_mask=kept.long()).last_hidden_state
         return Hidden(tokens[:, :0], tokens, kept)
 
+    def prepare(self, content: Tensor) -> Tensor | None:
+        """What the first layer reads, whatever is visible: hidden states, queries, keys and values, each (T, D).
+
+        Whoever asks about many masks of one input computes them once, and then calls `encode_prepared`.
+
+        Args:
+            content: (1, T, D).
+
+        Returns:
+            (4, T, D); None for an encoder whose layers are not those of BERT.
+        """
+        if self.encoder.config.model_type not in LAYERS_OF_BERT:
+            return None
+        positions = self._first_position + torch.arange(content.shape[1], device=content.device)[None]
+        hidden = self.encoder.embeddings(inputs_embeds=like(content, self.encoder), position_ids=positions)
+        if hasattr(self.encoder, "embeddings_project"):
+            hidden = self.encoder.embeddings_project(hidden)
+        first = self.encoder.encoder.layer[0].attention.self
+        return torch.cat([hidden, first.query(hidden), first.key(hidden), first.value(hidden)])
+
+    def encode_prepared(self, prepared: Tensor, visible: Tensor) -> Hidden:
+        """`encode` of one input under many masks, without gradients: (4, T, D), (B, T)."""
+        order, kept = visible_first(visible)
+        allowed = None if bool(kept.all()) else (kept > 0.5)[:, None, None, :]
+        first, *others = self.encoder.encoder.layer
+        hidden, *projected = prepared[:, order]
+        heads = (x.unflatten(-1, (self.encoder.config.num_attention_heads, -1)).transpose(1, 2) for x in projected)
+        attended, _ = _attention(first, *heads, allowed)
+        hidden = first.feed_forward_chunk(first.attention.output(attended.flatten(2), hidden))
+        for layer in others:
+            hidden = layer(hidden, attention_mask=allowed)
+        return Hidden(hidden[:, :0], hidden, kept)
+
     def classify(self, hidden: Hidden) -> Tensor:
         pooled = masked_mean(hidden.tokens, hidden.seen) if self.pooling == "mean" else hidden.tokens[:, 0]
         return self.head(self.dropout(pooled))
+
+    def blocks(self) -> nn.ModuleList:
+        return _layers(self.encoder)
 
     def pooled(self, batch: Batch) -> Tensor:
         weight = batch.token_mask.float()
@@ -186,11 +232,16 @@ def _quietly(load: Callable, source: str):
         hf_logging.set_verbosity(level)
 
 
+def _layers(encoder: nn.Module) -> nn.ModuleList:
+    depth = encoder.config.num_hidden_layers
+    return next(m for m in encoder.modules() if isinstance(m, nn.ModuleList) and len(m) == depth)
+
+
 def _keep_layers(encoder: nn.Module, layers: list[int]) -> None:
     depth = encoder.config.num_hidden_layers
     if not all(-depth <= layer < depth for layer in layers) or len(layers) > depth:
         raise ValueError(f"layers is {layers}; the encoder has layers 0 to {depth - 1}")
-    stack = next(m for m in encoder.modules() if isinstance(m, nn.ModuleList) and len(m) == depth)
+    stack = _layers(encoder)
     kept = [stack[layer] for layer in layers]
     for place, (layer, old) in enumerate(zip(kept, stack, strict=False)):  # ModernBERT's first layer has a norm less
         if layer.state_dict().keys() != old.state_dict().keys():

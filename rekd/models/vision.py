@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rekd.config import ReaderConfig
 from rekd.errors import reason
-from rekd.models.backbone import Hidden, attend, masked_mean, pick, visible_first
+from rekd.models.backbone import Hidden, attend, like, masked_mean, may_cut, pick, visible_first
 from rekd.types import Batch
 
 SHAPING = frozenset(inspect.signature(VisionTransformer).parameters) - {"num_classes", "device", "dtype"}
@@ -70,14 +70,14 @@ class VisionTower(nn.Module):
         return batch.content
 
     def content(self, features: Tensor) -> Tensor:
-        return self.vit.patch_embed(features)
+        return self.vit.patch_embed(like(features, self.vit.patch_embed))
 
     def encode(self, content: Tensor, batch: Batch, visible: Tensor | None) -> Hidden:
         seen = batch.unit_mask.float() if visible is None else visible
         x = self.vit._pos_embed(content)
         if visible is not None:
             visible = torch.cat([visible.new_ones(len(visible), self.prefix), visible], 1)
-            if not visible.requires_grad:  # a cut of the sequence: invisible patches are not computed
+            if may_cut(visible):  # invisible patches are not computed
                 order, visible = visible_first(visible)
                 x, seen = pick(x, order), visible[:, self.prefix :]
         x = self.vit.norm_pre(self.vit.patch_drop(x))
@@ -91,6 +91,9 @@ class VisionTower(nn.Module):
             return self.vit.forward_head(hidden.prefix)
         pooled = hidden.prefix[:, 0] if self.vit.global_pool == "token" else self._pool(hidden)
         return self.vit.head(self.vit.head_drop(self.vit.fc_norm(pooled)))
+
+    def blocks(self) -> nn.Module:
+        return self.vit.blocks
 
     def pooled(self, batch: Batch) -> Tensor:
         tokens = batch.token_mask.float()

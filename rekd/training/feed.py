@@ -10,8 +10,12 @@ import torch
 from torch import Tensor
 
 from rekd.data import Encoded
+from rekd.training.kept import Kept
 from rekd.types import Batch, Split, Units
 from rekd.units import TextReader
+
+Shape = tuple[tuple[int, int], tuple[int, int]]
+"""Tokens and units of a batch, of the student's and of the teacher's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +23,13 @@ class Pair:
     """What one step reads. teacher: the same examples as the teacher reads them, None where it reads them alike.
 
     teacher_units: (B, N) int64, the teacher's unit at each of the student's, -1 where none; None where they agree.
+    kept: what the teacher says of these examples, where it was computed beforehand.
     """
 
     student: Batch
     teacher: Batch | None = None
     teacher_units: Tensor | None = None
+    kept: Kept | None = None
 
     def to_student(self, teacher_values: Tensor) -> tuple[Tensor, Tensor]:
         """Values on the teacher's units (B, M) as values on the student's (B, N), and where they exist (B, N) bool."""
@@ -86,20 +92,48 @@ class Feed:
         augment: bool = False,
     ):
         self.data, self.teacher_data, self.device = data, teacher_data, device
-        self.teacher_units, self.augment = teacher_units, augment
+        self.teacher_units = None if teacher_units is None else torch.from_numpy(teacher_units).to(device)
+        self.augment = augment
+        self.kept: Kept | None = None
 
     @property
     def size(self) -> int:
         return len(self.data)
 
+    @property
+    def taught(self) -> Encoded:
+        """The split as the teacher reads it."""
+        return self.data if self.teacher_data is None else self.teacher_data
+
     def batch(self, rows: np.ndarray, step: int, seed: int) -> Pair:
         """The examples `rows` as they are seen at `step`."""
+        return self.gather(torch.as_tensor(rows, device=self.data.device), self.shape(rows), step, seed)
+
+    def shape(self, rows: np.ndarray, buckets: int = 0) -> Shape:
+        """Tokens and units of the batch of `rows`, of the student's and of the teacher's.
+
+        Args:
+            buckets: so many different lengths at most, 0 for any.
+        """
+        return tuple(_shape(data, rows, buckets) for data in (self.data, self.taught))
+
+    def gather(self, index: Tensor, shape: Shape, step: int | Tensor, seed: int) -> Pair:
+        """`batch` of rows (B,) that lie on the device: nothing of it waits for the device."""
         options = {"step": step, "seed": seed, "augment": self.augment}
-        student = self.data.batch(rows, self.device, **options)
-        if self.teacher_data is None:
-            return Pair(student)
-        teacher, units = self.teacher_data.batch(rows, self.device, **options), None
+        student, teacher, units, kept = self.data.gather(index, shape[0], **options), None, None, None
+        if self.teacher_data is not None:
+            teacher = self.teacher_data.gather(index, shape[1], **options)
         if self.teacher_units is not None:
-            units = torch.from_numpy(self.teacher_units[rows, : student.unit_mask.shape[1]]).to(self.device)
+            units = self.teacher_units[index, : student.unit_mask.shape[1]]
             units = torch.where(units < teacher.unit_mask.shape[1], units, -1)
-        return Pair(student, teacher, units)
+        if self.kept is not None:
+            width = (teacher or student).unit_mask.shape[1]
+            kept = Kept(self.kept.selection[index, :width], self.kept.label[index])
+        return Pair(student, teacher, units, kept)
+
+
+def _shape(data: Encoded, rows: np.ndarray, buckets: int) -> tuple[int, int]:
+    if not buckets:
+        return data.shape(rows)
+    tokens, _ = data.shape(rows, -(-data.content.shape[1] // buckets))
+    return tokens, min(tokens, data.unit_mask.shape[1])

@@ -26,11 +26,13 @@ from rekd.training.board import check_report, reported
 from rekd.training.card import model_card, words_card
 from rekd.training.evaluate import fit_cut
 from rekd.training.health import Health
+from rekd.training.kept import Kept, keep, pays
 from rekd.training.loop import Tell, Trainer, silent
 from rekd.training.runs import read_config
 from rekd.training.setup import Setup, prepare, resolve
 from rekd.training.state import load_progress
 from rekd.training.status import Heart
+from rekd.training.stopping import Stopped
 from rekd.training.task import Objective, Teacher
 from rekd.training.turns import alone, canonical
 from rekd.training.watch import Watch
@@ -164,11 +166,24 @@ def assemble(
     length = setup.reader.config.max_tokens if setup.spec.modality == "text" else len(setup.reader.units)
     teacher = Teacher(setup.teacher.model) if setup.teacher else None
     objective = Objective(setup.model, setup.config, teacher, fixed_length=length)
+    if teacher and pays(setup.config, setup.feed.taught):
+        setup.feed.kept = _kept(setup, accelerator, stop).to(accelerator.device)
     # Each call of the two is made under the run's precision.
     health, watch = accelerator.autocast()(Health(setup)), accelerator.autocast()(Watch(run, setup))
     told = {"stop": stop, **({"at": heart.at} if heart else {})}
     told |= {"watch": watch, "tell": tell} if accelerator.is_main_process else {}
     return Trainer(run, setup.config, objective, setup.feed, health, accelerator, **told)
+
+
+def _kept(setup: Setup, accelerator: Accelerator, stop: Callable[[], bool]) -> Kept:
+    """What the teacher says of the training split; one process computes it, the others read it."""
+
+    def heard(done: int, of: int) -> None:
+        if stop():
+            raise Stopped(f"Stopped before the first step, while the teacher read example {done:,} of {of:,}.")
+
+    with accelerator.main_process_first(), accelerator.autocast():
+        return keep(setup.teacher, setup.feed.taught, accelerator.mixed_precision, heard)
 
 
 def fit_or_discard(config: TrainConfig, run: Path, *, fresh: bool = False, **how: Any) -> Info:

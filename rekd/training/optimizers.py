@@ -35,8 +35,9 @@ def make_optimizer(objective: nn.Module, config: TrainConfig) -> Optimizer:
     # Update sizes as AdamW's, so that one learning rate and one weight decay suit both: Liu et al., 2025 (Moonlight).
     groups = [{"params": [named[name] for name in inner], "scale": MUON_RATE}]
     values = {"lr": config.learning_rate, "weight_decay": config.weight_decay, "adjust_lr_fn": "match_rms_adamw"}
-    kind = MuonInFloat32 if rest[0].device.type == "cpu" else Muon
-    return Several([adamw, kind(groups, **values)])
+    if (device := rest[0].device).type == "cuda":
+        values["lr"] = torch.tensor(config.learning_rate, device=device)
+    return Several([adamw, OwnMuon(groups, **values)])
 
 
 def _is_inner(name: str, parameter: Tensor) -> bool:
@@ -48,13 +49,19 @@ def _adamw(parameters: Sequence[Tensor], config: TrainConfig) -> AdamW:
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return AdamW(groups, lr=config.learning_rate, fused=parameters[0].device.type in ("cuda", "cpu"))
+    device = parameters[0].device
+    if device.type != "cuda":
+        return AdamW(groups, lr=config.learning_rate, fused=device.type == "cpu")
+    # Learning rate and count of steps lie on the device: a captured step reads what they are when it is replayed.
+    rate = torch.tensor(config.learning_rate, device=device)
+    return AdamW([{**group, "lr": rate.clone()} for group in groups], lr=rate, fused=True, capturable=True)
 
 
-class MuonInFloat32(Muon):
-    """PyTorch's Muon with its iteration in float32: most processors have no bfloat16 units, and take ten times as long.
+class OwnMuon(Muon):
+    """PyTorch's Muon with its iteration in what the device multiplies fast, and a learning rate that may lie on it.
 
-    Always with Nesterov momentum and updates matched to AdamW's in size.
+    bfloat16 on a GPU; float32 on processors, most of which take ten times as long in bfloat16. Always with Nesterov
+    momentum and updates matched to AdamW's in size.
     """
 
     @torch.no_grad()
@@ -69,9 +76,11 @@ class MuonInFloat32(Muon):
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(grad)
         buffer = state["momentum_buffer"].lerp_(grad, 1 - momentum)
-        update = orthogonal(grad.lerp(buffer, momentum), group["ns_coefficients"], group["ns_steps"], group["eps"])
+        kind = torch.bfloat16 if p.device.type == "cuda" else p.dtype
+        given = grad.lerp(buffer, momentum).to(kind)
+        update = orthogonal(given, group["ns_coefficients"], group["ns_steps"], group["eps"])
         p.mul_(1 - group["lr"] * group["weight_decay"])
-        p.add_(update, alpha=-group["lr"] * 0.2 * math.sqrt(max(p.shape)))
+        p.sub_(update.to(p.dtype) * (group["lr"] * 0.2 * math.sqrt(max(p.shape))))
 
 
 def orthogonal(matrix: Tensor, coefficients: Sequence[float], steps: int, eps: float) -> Tensor:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from rekd.config import KINDS, MASKINGS, OPTIMIZERS, PARTS, PRECISIONS, RATE_FORMS, TEACHER_VIEWS, UNIT_KINDS
+from rekd.config import (
+    ENGINES,
+    KINDS,
+    MASKINGS,
+    OPTIMIZERS,
+    PARTS,
+    PRECISIONS,
+    RATE_FORMS,
+    TEACHER_VIEWS,
+    UNIT_KINDS,
+)
 
 
 def _one_of(names: tuple[str, ...]) -> str:
@@ -48,6 +58,7 @@ HELP: dict[str, str] = {
     "augment": "images: random crop and flip in training",
     "seed": "of weights, order and masks",
     "precision": f"{_one_of(PRECISIONS)}; auto takes bf16 on a GPU that has it",
+    "engine": f"{_one_of(ENGINES)}: how steps are made on a CUDA GPU; auto takes graph, and compile for a long run",
     "evaluate_every": "steps between evaluations on dev; 0: a twentieth of the run, and at least 25",
     "patience": "evaluations without a better dev accuracy before stopping early; 0: never",
     "dev_limit": "examples of dev used while training; 0: all",

@@ -107,20 +107,28 @@ def _read(path: Path, read: Callable[[Path], Any]) -> Any:
         ) from error
 
 
+OF_DEVICE = ("lr", "fused", "capturable")
+"""What an optimiser's groups hold for the device they are on; the learning rate is a function of the step."""
+
+
 def flatten_optimizer(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
     """An optimiser's state as one flat dict of tensors "<parameter number>.<name>" and its groups without tensors."""
     state = optimizer.state_dict()
     tensors = {f"{n}.{key}": torch.as_tensor(v) for n, values in state["state"].items() for key, v in values.items()}
-    return _plain(tensors), state["param_groups"]
+    return _plain(tensors), [{**group, "lr": float(group["lr"])} for group in state["param_groups"]]
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]) -> None:
-    """The inverse of `flatten_optimizer`."""
+    """The inverse of `flatten_optimizer`; how this optimiser works on its device stays its own."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         number, key = name.split(".", 1)
         state.setdefault(int(number), {})[key] = value
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    placed = [
+        saved | {name: mine[name] for name in OF_DEVICE if name in mine}
+        for saved, mine in zip(groups, optimizer.param_groups, strict=True)
+    ]
+    optimizer.load_state_dict({"state": state, "param_groups": placed})
 
 
 def cut_metrics(path: Path, step: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -41,12 +43,19 @@ class Objective(nn.Module):
         super().__init__()
         self.model, self.config, self.fixed_length = model, config, fixed_length
         self._teacher = (teacher,)
+        self.beside = Beside()
 
     @property
     def teacher(self) -> RationaleModel | None:
         return self._teacher[0].model if self._teacher[0] else None
 
-    def forward(self, pair: Pair, step: int, mean_rate: Tensor | None, dual: Tensor | float) -> dict[str, Tensor]:
+    def teach_by(self, teacher: Teacher) -> None:
+        """Take another teacher."""
+        self._teacher = (teacher,)
+
+    def forward(
+        self, pair: Pair, step: int | Tensor, mean_rate: Tensor | None, dual: Tensor | float
+    ) -> dict[str, Tensor]:
         """Means over the batch: task, rate, rationale, prediction where they apply, total, and for logs accuracy and r.
 
         Args:
@@ -55,23 +64,26 @@ class Objective(nn.Module):
         """
         config, batch = self.config, pair.student
         tau = masks.temperature(step, config.steps - 1, config.tau_start, config.tau_end)
+        taught = self._ask(pair) if config.kind == "rekd" else None
         mask, noise, selection_logits = self._mask(batch, step, tau)
         label_logits = self.model.predict(batch, mask)
         terms = {"task": losses.task_loss(label_logits, batch.labels).mean()}
         if config.kind in ("re", "rekd"):
             terms["rate"], terms["r"] = self._rate(batch, mask, mean_rate, dual)
         if config.kind == "rekd":
-            terms |= self._distil(pair, step, tau, selection_logits, noise, mask, label_logits)
+            terms |= self._distil(pair, taught, step, tau, selection_logits, noise, mask, label_logits)
         terms["total"] = losses.total_loss(terms, config.alpha, config.lambda_r, config.parts)
         terms["accuracy"] = (label_logits.argmax(1) == batch.labels).float().mean()
         return terms
 
-    def rates(self, batch: Batch, step: int) -> Tensor:
+    def rates(self, batch: Batch, step: int | Tensor) -> Tensor:
         """r_i of the masks that `forward` draws: (B,), for R over micro-batches."""
         tau = masks.temperature(step, self.config.steps - 1, self.config.tau_start, self.config.tau_end)
         return losses.selected_rate(self._mask(batch, step, tau)[0], batch.unit_mask).detach()
 
-    def _mask(self, batch: Batch, step: int, tau: float) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    def _mask(
+        self, batch: Batch, step: int | Tensor, tau: float | Tensor
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         config = self.config
         if config.kind == "cls":
             return None, None, None
@@ -97,28 +109,59 @@ class Objective(nn.Module):
         penalty = penalty + config.example_rate_weight * losses.example_rate_loss(rates, config.rate)
         return penalty.mean(), rates.detach().mean()
 
-    def _distil(self, pair: Pair, step, tau, selection_logits, noise, mask, label_logits) -> dict[str, Tensor]:
+    @torch.no_grad()
+    def _ask(self, pair: Pair) -> tuple[Tensor, Tensor | None]:
+        """The teacher's selection logits on its own units, and label logits of its own view; None under other views."""
+        batch, own = pair.teacher or pair.student, self.config.teacher_view == "own"
+        if pair.kept is not None:
+            return pair.kept.selection, pair.kept.label if own else None
+        with self.beside(batch.ids.device):
+            logits, config = self.teacher.select(batch), self.teacher.config
+            if not own:
+                return logits, None
+            options = {"rate": config.rate, "cut": config.cut}
+            mask, _ = masks.evaluation_mask("calibrated", logits, batch.unit_mask, **options)
+            return logits, self.teacher.predict(batch, mask)
+
+    def _distil(self, pair: Pair, taught, step, tau, selection_logits, noise, mask, label_logits) -> dict[str, Tensor]:
         config, batch = self.config, pair.student
         other = noise
         if not config.shared_noise:
             other = masks.logistic_noise(config.seed + OTHER_NOISE, step, batch.ids, noise.shape[1])
-        with torch.no_grad():
-            own_logits = self.teacher.select(pair.teacher or batch)
-            teacher_logits, found = pair.to_student(own_logits)
-            view = self._teacher_mask(pair, own_logits, teacher_logits + other > 0, mask)
-            teacher_labels = self.teacher.predict(pair.teacher or batch, view)
+        self.beside.join()
+        own_logits, teacher_labels = taught
+        teacher_logits, found = pair.to_student(own_logits)
+        if teacher_labels is None:
+            drawn = mask.detach() if config.teacher_view == "student" else teacher_logits + other > 0
+            with torch.no_grad():
+                teacher_labels = self.teacher.predict(
+                    pair.teacher or batch, pair.to_teacher(drawn.bool() & batch.unit_mask)
+                )
         rationale = losses.rationale_distillation(
             (teacher_logits + other) / tau, (selection_logits.float() + noise) / tau, found
         )
         prediction = losses.prediction_distillation(teacher_labels, label_logits, tau)
         return {"rationale": rationale.mean(), "prediction": prediction.mean()}
 
-    def _teacher_mask(self, pair: Pair, own_logits: Tensor, drawn: Tensor, student_mask: Tensor) -> Tensor:
-        """What the teacher predicts from, on its own units."""
-        view, config = self.config.teacher_view, self.teacher.config
-        if view == "student":
-            return pair.to_teacher(student_mask.detach())
-        if view == "own-sampled":
-            return pair.to_teacher(drawn & pair.student.unit_mask)
-        unit_mask = (pair.teacher or pair.student).unit_mask
-        return masks.evaluation_mask("calibrated", own_logits, unit_mask, rate=config.rate, cut=config.cut)[0]
+
+class Beside:
+    """Work on a stream of its own, beside what comes next: small kernels of the student leave a GPU room for it."""
+
+    def __init__(self):
+        self.stream: torch.cuda.Stream | None = None
+
+    @contextmanager
+    def __call__(self, device: torch.device) -> Iterator[None]:
+        """Start within; on other devices than CUDA's this is plain order."""
+        if device.type != "cuda":
+            yield
+            return
+        self.stream = self.stream or torch.cuda.Stream()
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            yield
+
+    def join(self) -> None:
+        """What comes next waits for all that was started."""
+        if self.stream is not None:
+            torch.cuda.current_stream().wait_stream(self.stream)

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from rekd.config import OPTIMIZERS, PRECISIONS
+from rekd.config import ENGINES, OPTIMIZERS, PRECISIONS
 from rekd.data import TASKS
 from rekd.training import choices
 from rekd.training.rows import row_count
@@ -153,6 +153,7 @@ def _more(values: Values, modality: str) -> None:
         number("Patience, evaluations", "patience", values, 1)
     with columns[2]:
         pick("Precision", "precision", values, PRECISIONS)
+        pick("Steps on a GPU", "engine", values, ENGINES)
         number("Examples of dev used", "dev_limit", values, 100)
         number("Steps between lines of metrics", "log_every", values, 5)
     columns = st.columns(3)

@@ -9,6 +9,7 @@ import torch
 from helpers import TEXT_ARCHS, same, text_config, tiny_tokenizer
 
 from rekd.models import build, spread_to_tokens
+from rekd.models.text import LAYERS_OF_BERT
 from rekd.types import Example
 from rekd.units import TextReader
 
@@ -129,6 +130,25 @@ def test_dropping_is_reading_the_sequence_without_those_tokens(sharpen, arch):
     padded = replace(batch, token_mask=batch.token_mask & (spread_to_tokens(mask, batch) > 0.5))
     same(model.predict(batch, mask), model.predict(padded), atol=1e-5)
     assert (model.predict(batch, mask) - model.predict(batch)).abs().max() > 1e-2
+
+
+@torch.no_grad()
+@each_arch
+@pytest.mark.parametrize("pooling", ["mean", "first"])
+def test_what_is_prepared_once_gives_the_logits_of_every_mask(sharpen, arch, pooling):
+    model, reader = make(sharpen, arch, pooling=pooling)
+    batch, tower = read(reader, TEXTS[0]), model.predictor
+    prepared = tower.prepare(tower.features(batch))
+    if arch not in LAYERS_OF_BERT:
+        assert prepared is None
+        return
+    masks = torch.rand(9, batch.unit_mask.shape[1], generator=torch.Generator().manual_seed(1)) > 0.5
+    masks[0], masks[1] = True, False
+    for some in (masks, masks[:1], masks[1:2]):  # of many lengths, and of one, where no key has to be masked
+        rows = batch.rows(torch.zeros(len(some), dtype=torch.long))
+        logits = tower.classify(tower.encode_prepared(prepared, spread_to_tokens(some, rows))).float()
+        same(logits, model.predict(rows, some), atol=1e-6)
+    assert (logits - model.predict(batch)).abs().max() > 1e-3
 
 
 def test_cut_sequences_keep_robertas_positions_which_begin_behind_its_padding_id(sharpen):

@@ -11,7 +11,7 @@ from torch import nn
 
 from rekd.config import TrainConfig
 from rekd.models import build
-from rekd.training.optimizers import MUON_RATE, MuonInFloat32, Several, make_optimizer
+from rekd.training.optimizers import MUON_RATE, OwnMuon, Several, make_optimizer
 from rekd.training.task import Objective
 
 
@@ -44,7 +44,7 @@ def test_muon_in_float32_moves_as_pytorchs_own(shape):
     torch.manual_seed(0)
     start, values = torch.randn(shape), {"lr": 0.1, "weight_decay": 0.1, "adjust_lr_fn": "match_rms_adamw"}
     ours, theirs = (nn.Parameter(start.clone()) for _ in range(2))
-    pairs = [(ours, MuonInFloat32([ours], **values)), (theirs, torch.optim.Muon([theirs], **values))]
+    pairs = [(ours, OwnMuon([ours], **values)), (theirs, torch.optim.Muon([theirs], **values))]
     for _ in range(3):
         grad = torch.randn(shape)
         for parameter, optimizer in pairs:

@@ -1,0 +1,208 @@
+"""`python -m rekd bench train`: what a training step costs here, beside the same step written the plain way."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from rekd.bench.cases import CASES, Case, data, model, training
+from rekd.bench.page import machine
+from rekd.data import batch_indices
+from rekd.files import write_json
+from rekd.training.feed import Feed
+from rekd.training.kept import compute, pays
+from rekd.training.task import Objective, Teacher
+
+WARM_UP, BLOCKS, SECONDS = 6, 5, 1.0
+"""Steps before any is timed; blocks of steps whose median counts; seconds that a block takes."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One way of making a step. seconds: of a step, median and range over blocks; first: of the first step.
+
+    memory: bytes at the peak, 0 where the device does not say.
+    """
+
+    seconds: float
+    fastest: float
+    slowest: float
+    first: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A case, the plain way and ours. flops: floating-point operations of our step."""
+
+    case: str
+    batch: int
+    plain: Measured
+    ours: Measured
+    flops: float
+
+
+def plain_step(case: Case, device: torch.device) -> Callable[[int], Any]:
+    """As research code writes it: preset official, float32, the teacher in each step, every term read at every step."""
+    config = training(case, "official")
+    objective, feed = _parts(case, config, device)
+    objective.train()
+    optimizer = torch.optim.AdamW(objective.parameters(), lr=config.learning_rate)
+
+    def step(number: int) -> dict[str, float]:
+        rows = batch_indices(feed.size, config.batch_size, number, config.seed)
+        terms = objective(feed.batch(rows, number, config.seed), number, None, 0.0)
+        optimizer.zero_grad()
+        terms["total"].backward()
+        nn.utils.clip_grad_norm_(objective.parameters(), config.clip)
+        optimizer.step()
+        return {name: value.item() for name, value in terms.items()}
+
+    return step
+
+
+def our_step(case: Case, device: torch.device) -> Callable[[int], Any]:
+    """The step that runs make."""
+    from accelerate import Accelerator
+
+    from rekd.training.capture import engine_of
+    from rekd.training.optimizers import make_optimizer
+    from rekd.training.step import Step
+
+    config = training(case, "default")
+    objective, feed = _parts(case, config, device)
+    accelerator = Accelerator(mixed_precision="bf16" if device.type == "cuda" else "no", cpu=device.type == "cpu")
+    if objective.teacher is not None and pays(config, feed.data):
+        with accelerator.autocast():
+            feed.kept = compute(objective.teacher, feed.data).to(device)
+    engine, optimizer = engine_of(config, accelerator), make_optimizer(objective, config)
+    return Step(objective, accelerator.prepare(optimizer), feed, config, accelerator, engine)
+
+
+def _parts(case: Case, config, device: torch.device) -> tuple[Objective, Feed]:
+    torch.manual_seed(0)
+    student, teacher = model(case, case.student, config.kind, config), None
+    if case.teacher is not None:
+        teacher = Teacher(model(case, case.teacher, "re", config).to(device))
+    encoded = data(case, student.config.reader).to(device)
+    objective = Objective(student.to(device), config, teacher, fixed_length=encoded.unit_mask.shape[1])
+    return objective, Feed(encoded, device, augment=config.augment and not case.text)
+
+
+def timed(make: Callable[[Case, torch.device], Callable], case: Case, device: torch.device) -> Measured:
+    """Build a step and time it, everything of it gone afterwards."""
+    _forget(device)
+    step, number = make(case, device), 0
+    first = _seconds(lambda: step(0), device)
+    for number in range(1, WARM_UP):
+        step(number)
+    each = _seconds(lambda: step(WARM_UP), device)
+    count = max(1, min(500, round(SECONDS / max(each, 1e-4))))
+    taken = []
+    for block in range(BLOCKS):
+        start = WARM_UP + 1 + block * count
+        taken.append(_seconds(lambda start=start: [step(n) for n in range(start, start + count)], device) / count)
+    memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+    return Measured(statistics.median(taken), min(taken), max(taken), first, memory)
+
+
+def flops(case: Case, device: torch.device) -> float:
+    """Floating-point operations of our step, counted while it is made as it is."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    step = our_step(replace(case, compiled=False), device)
+    step.graphs = None
+    with FlopCounterMode(display=False) as counter:
+        step(0)
+    return float(counter.get_total_flops())
+
+
+def _seconds(work: Callable[[], Any], device: torch.device) -> float:
+    _wait(device)
+    since = time.perf_counter()
+    work()
+    _wait(device)
+    return time.perf_counter() - since
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _forget(device: torch.device) -> None:
+    import gc
+
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def limit(device: torch.device) -> float:
+    """Floating-point operations a second of one large matrix product here, bf16 on a GPU: what a step could reach."""
+    on_gpu = device.type == "cuda"
+    size, kind = (8192, torch.bfloat16) if on_gpu else (1024, torch.float32)
+    left = torch.randn(size, size, dtype=kind, device=device)
+    times = [_seconds(lambda: left @ left, device) for _ in range(10)]
+    return 2 * size**3 / min(times)
+
+
+def rows(device: torch.device, wanted: Sequence[str] = ()) -> list[Row]:
+    """Every case of a device, the plain way and ours in this process; `wanted` are parts of names, none takes all."""
+    torch.set_float32_matmul_precision("high")
+    cases = [case for case in CASES[device.type] if not wanted or any(part in case.name for part in wanted)]
+    return [_row(case, device) for case in cases]
+
+
+def _row(case: Case, device: torch.device) -> Row:
+    return Row(case.name, case.batch, _plainly(case, device), timed(our_step, case, device), flops(case, device))
+
+
+def _plainly(case: Case, device: torch.device) -> Measured:
+    """The plain step without TF32, as PyTorch has it unless told."""
+    torch.set_float32_matmul_precision("highest")
+    try:
+        return timed(plain_step, case, device)
+    finally:
+        torch.set_float32_matmul_precision("high")
+
+
+def lines(found: Sequence[Row], most: float) -> list[str]:
+    """The table as Markdown."""
+    out = [
+        "| step | batch | plain | ours | times faster | examples a second | first step | peak memory, plain and ours "
+        "| share of the arithmetic limit |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in found:
+        plain, ours = row.plain, row.ours
+        memory = f"{plain.memory / 2**20:,.0f} and {ours.memory / 2**20:,.0f} MB" if ours.memory else ""
+        out.append(
+            f"| {row.case} | {row.batch} | {plain.seconds * 1e3:.1f} ms | {ours.seconds * 1e3:.2f} ms "
+            f"({ours.fastest * 1e3:.2f} to {ours.slowest * 1e3:.2f}) | {plain.seconds / ours.seconds:.1f} "
+            f"| {row.batch / ours.seconds:,.0f} | {ours.first:.1f} s | {memory} "
+            f"| {row.flops / ours.seconds / most:.0%} |"
+        )
+    return out
+
+
+def bench_train(_: str | None, out: Path | None, say: Callable[[str], None] = print) -> int:
+    """Measure, print the table, and write the numbers as JSON where `out` is given."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    most, found = limit(device), rows(device)
+    for line in lines(found, most):
+        say(line)
+    where = machine() | ({"gpu": torch.cuda.get_device_name()} if device.type == "cuda" else {})
+    say(f"The limit is {most / 1e12:.2f} TFLOPS, one large matrix product here.")
+    say("Measured on: " + ", ".join(f"{key} {value}" for key, value in where.items()) + ".")
+    if out is not None:
+        write_json(out, {"measured": [asdict(row) for row in found], "limit": most, "machine": where})
+    return 0

@@ -1,0 +1,120 @@
+"""What a fixed teacher says of fixed inputs, computed once and kept: a step of REKD then costs what one of RE costs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rekd import masks
+from rekd.checkpoints import Checkpoint
+from rekd.config import TrainConfig
+from rekd.data import Encoded
+from rekd.files import cache_folder, replaced_file
+from rekd.training.evaluate import batches
+
+SIZE = 256
+"""Examples that the teacher reads at once."""
+MOST_FILES = 16
+"""Files kept in the cache folder, the newest: 25 MB each for a data set of IMDB's size."""
+
+Heard = Callable[[int, int], None]
+"""Is told how many examples are read, and of how many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """In the order of the data, on their own units: selection logits (n, M) float32, and label logits (n, K) from the
+    teacher's own view, its calibrated mask."""
+
+    selection: Tensor
+    label: Tensor
+
+    def to(self, device: torch.device | str) -> Kept:
+        return Kept(self.selection.to(device), self.label.to(device))
+
+
+def pays(config: TrainConfig, data: Encoded) -> bool:
+    """Whether the teacher of a run reads the same at every step, and each example often enough to keep what it says."""
+    return not (config.augment and data.can_vary) and config.steps * config.batch_size >= len(data)
+
+
+def keep(teacher: Checkpoint, data: Encoded, precision: str, heard: Heard = lambda done, all_: None) -> Kept:
+    """Read from the cache folder, or computed and written there; on the CPU.
+
+    Args:
+        data: the training split as the teacher reads it. precision: under which it is computed, part of the key.
+        heard: may raise to end the computation, of which then nothing is kept.
+    """
+    key = _digest([teacher.info.hash.encode(), precision.encode(), *_bytes(data)])
+    path = cache_folder() / "teachers" / f"{key}.safetensors"
+    if teacher.info.hash and (found := _read(path)) is not None:
+        return found
+    made = compute(teacher.model, data, heard)
+    if teacher.info.hash:  # a stand-in of random weights has none
+        with suppress(OSError):  # a full or closed disk: the run goes on with what it has in memory
+            _write(path, made)
+    return made
+
+
+@torch.no_grad()
+def compute(model, data: Encoded, heard: Heard = lambda done, all_: None) -> Kept:
+    """One pass of a teacher in eval mode over a split."""
+    selection = torch.zeros(data.unit_mask.shape)
+    label, done = torch.zeros(len(data), len(model.config.classes)), 0
+    for rows, batch in batches(data, SIZE, device=next(model.parameters()).device):
+        logits = model.select(batch).float()
+        mask, _ = masks.evaluation_mask(
+            "calibrated", logits, batch.unit_mask, rate=model.config.rate, cut=model.config.cut
+        )
+        here = torch.from_numpy(rows)
+        selection[here, : logits.shape[1]] = logits.cpu()
+        label[here] = model.predict(batch, mask).float().cpu()
+        done += len(rows)
+        heard(done, len(data))
+    return Kept(selection, label)
+
+
+def _bytes(data: Encoded) -> Iterable[bytes]:
+    """All of a split that a teacher's answer depends on."""
+    for part in (data.content, data.token_mask, data.token_units, data.unit_mask):
+        yield repr((tuple(part.shape), part.dtype)).encode()
+        yield np.ascontiguousarray(part.cpu().numpy())
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:32]
+
+
+def _sum_of(kept: Kept) -> str:
+    return _digest([kept.selection.numpy(), kept.label.numpy()])
+
+
+def _read(path: Path) -> Kept | None:
+    """What a file holds, mapped into memory and checked; None where there is none, or one that was damaged."""
+    try:
+        with safe_open(path, "pt") as file:
+            kept = Kept(file.get_tensor("selection"), file.get_tensor("label"))
+            return kept if (file.metadata() or {}).get("sha256") == _sum_of(kept) else None
+    except (OSError, SafetensorError):
+        return None
+
+
+def _write(path: Path, kept: Kept) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replaced_file(path) as temp:
+        save_file({"selection": kept.selection, "label": kept.label}, temp, metadata={"sha256": _sum_of(kept)})
+    files = sorted(path.parent.glob("*.safetensors"), key=lambda each: each.stat().st_mtime)
+    for old in files[:-MOST_FILES]:
+        old.unlink(missing_ok=True)

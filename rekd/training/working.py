@@ -1,0 +1,141 @@
+"""How a step computes: the parameters themselves under autocast, or bfloat16 working copies of them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from rekd.training.task import Objective, Teacher
+
+SHARP = ("selector.",)
+"""Parts of the names of parameters that stay float32: selection logits meet noise and a threshold."""
+
+
+class Plain:
+    """Forward and backward with the parameters themselves, under accelerate's autocast; any device, any processes."""
+
+    def __init__(self, objective: nn.Module, accelerator: Accelerator):
+        self.objective, self.accelerator = objective, accelerator
+        self.leaves = [p for p in objective.parameters() if p.requires_grad]
+
+    @contextmanager
+    def micro_batch(self, last: bool) -> Iterator[None]:
+        """Around forward and backward of a micro-batch; the last one of a step brings the processes together."""
+        with self.accelerator.autocast(), nullcontext() if last else self.accelerator.no_sync(self.objective):
+            yield
+
+    def terms(self, *arguments) -> dict[str, Tensor]:
+        return self.objective(*arguments)
+
+    def rates(self, *arguments) -> Tensor:
+        return self.accelerator.unwrap_model(self.objective).rates(*arguments)
+
+    def refresh(self) -> None:
+        """Before a step's first micro-batch."""
+
+    def hand_over(self) -> None:
+        """Leave the gradients of a micro-batch where the optimiser looks for them."""
+
+
+class Working:
+    """Forward and backward with bfloat16 copies of the parameters, which stay float32 for the optimiser.
+
+    Parameters, gradients and copies lie in one piece of memory each, so that one kernel casts them all where autocast
+    casts them one by one; hidden states stay bfloat16 throughout. For one process, on a GPU. The teacher's own copy is
+    bfloat16 too.
+    """
+
+    def __init__(self, objective: Objective):
+        self.objective, self.counting = objective, _Rates(objective)
+        named = {name: p for name, p in objective.named_parameters() if p.requires_grad}
+        sharp = {name: p for name, p in named.items() if any(part in name for part in SHARP)}
+        # Sizes that are no multiple of 64 come last: what lies behind them is not aligned, and slow to multiply.
+        order = sorted((name for name in named if name not in sharp), key=lambda name: named[name].numel() % 64 > 0)
+        self.masters = [named[name] for name in order]
+        self.flat = _in_one_piece(self.masters)
+        self.low = self.flat.to(torch.bfloat16)
+        leaves = [part.requires_grad_() for part in _parts(self.low, self.masters)]
+        self.sharp = list(sharp.values())
+        self.copies = dict(zip(order, leaves, strict=True)) | sharp
+        self.leaves = [*leaves, *self.sharp]
+        if objective.teacher is not None:
+            objective.teach_by(Teacher(_halved(objective.teacher)))
+
+    def micro_batch(self, last: bool):
+        return nullcontext()
+
+    def terms(self, *arguments) -> dict[str, Tensor]:
+        return functional_call(self.objective, self.copies, arguments)
+
+    def rates(self, *arguments) -> Tensor:
+        return functional_call(self.counting, {f"objective.{k}": v for k, v in self.copies.items()}, arguments)
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        self.low.copy_(self.flat)
+
+    @torch.no_grad()
+    def hand_over(self) -> None:
+        copies = self.leaves[: len(self.masters)]
+        given = torch.cat([(torch.zeros_like(c) if c.grad is None else c.grad).flatten() for c in copies]).float()
+        for copied in copies:
+            copied.grad = None
+        if self.masters[0].grad is None:
+            for master, part in zip(self.masters, _parts(given, self.masters), strict=True):
+                master.grad = part
+            self.given = given
+        else:
+            self.given += given
+
+
+def _in_one_piece(parameters: Sequence[Tensor]) -> Tensor:
+    """Move parameters into one tensor, of which they then are parts."""
+    flat = torch.cat([p.detach().flatten() for p in parameters])
+    for parameter, part in zip(parameters, _parts(flat, parameters), strict=True):
+        parameter.data = part
+    return flat
+
+
+def _parts(flat: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
+    """A flat tensor as parts of the shapes given."""
+    pieces = flat.split([each.numel() for each in like])
+    return [piece.view(each.shape) for piece, each in zip(pieces, like, strict=True)]
+
+
+class _Rates(nn.Module):
+    """An objective's `rates` as the forward pass of a module."""
+
+    def __init__(self, objective: Objective):
+        super().__init__()
+        self.objective = objective
+
+    def forward(self, *arguments) -> Tensor:
+        return self.objective.rates(*arguments)
+
+
+def _halved(model: nn.Module) -> nn.Module:
+    """A model with its parameters in bfloat16, its word table shared."""
+    out = copy.deepcopy(model, {} if model.words is None else {id(model.words): model.words})
+    for name, parameter in out.named_parameters():
+        if not any(part in name for part in SHARP):
+            parameter.data = parameter.data.to(torch.bfloat16)
+    return out
+
+
+def compile_blocks(objective: Objective) -> None:
+    """Compile the blocks of every tower: those of one shape share their code, so that a deep tower takes no longer.
+
+    What can't be compiled here, for want of a C compiler or of Triton, is left as it is with a warning in the log.
+    """
+    torch._dynamo.config.suppress_errors = True
+    torch._functorch.config.donated_buffer = False  # the pull of each term goes through one graph several times
+    for model in filter(None, (objective.model, objective.teacher)):
+        for tower in filter(None, (model.generator, model.predictor)):
+            for block in tower.blocks():
+                block.compile(dynamic=False)

@@ -1,0 +1,144 @@
+"""One step in every way it can be made: what they share, and what none of them may do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from helpers import same
+from stepping import made, told, weights
+
+from rekd.training.capture import BUCKETS, REPAID, engine_of, plainly
+from rekd.training.step import _seeds
+from rekd.training.working import Working
+
+MODALITIES = ("text", "image")
+TERMS = ("task", "rate", "r", "total", "accuracy", "gradient_norm")
+REKD = {"kind": "rekd", "teacher": "t"}
+
+
+def agree(mine, theirs, atol, names=TERMS):
+    for number, (one, other) in enumerate(zip(mine, theirs, strict=True)):
+        for name in names:
+            same(one[name], other[name], atol=atol, what=f"{name} at step {number}")
+
+
+def on_copies(step):
+    step.way = Working(step.accelerator.unwrap_model(step.objective))
+    return step
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_working_copies_learn_what_the_parameters_themselves_do(modality):
+    """What is captured on a GPU, made as it is on the CPU: bfloat16 has three digits."""
+    plain, copies = made(modality, dropout=0.0, **REKD), on_copies(made(modality, dropout=0.0, **REKD))
+    agree(told(copies), told(plain), 0.05, ("task", "r"))
+    moved = weights(copies) - weights(made(modality, **REKD))
+    wanted = weights(plain) - weights(made(modality, **REKD))
+    assert torch.cosine_similarity(moved, wanted, dim=0) > 0.9
+    assert {p.dtype for p in copies.objective.parameters()} == {torch.float32}
+
+
+def test_working_copies_leave_the_selector_sharp_and_the_teacher_they_were_given_as_it_is():
+    step = made("text", **REKD)
+    given = step.objective.teacher
+    copies = on_copies(step).way
+    kinds = {name: value.dtype for name, value in copies.copies.items()}
+    assert kinds["model.selector.weight"] == torch.float32
+    assert kinds["model.predictor.head.weight"] == torch.bfloat16
+    assert next(given.parameters()).dtype == torch.float32
+    assert step.objective.teacher is not given and step.objective.teacher.selector.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("way", ["plain", "copies"])
+def test_micro_batches_make_the_step_of_the_whole_batch(way):
+    whole, parts = (made("image", dropout=0.0, accumulation=count) for count in (1, 4))
+    if way == "copies":
+        whole, parts = on_copies(whole), on_copies(parts)
+    atol = 2e-3 if way == "plain" else 0.05
+    agree(told(parts, 6), told(whole, 6), atol, ("task", "rate", "r", "total"))
+
+
+def test_batches_in_buckets_give_what_batches_of_their_own_length_give():
+    own, buckets = made("text", dropout=0.0, **REKD), made("text", dropout=0.0, **REKD)
+    for step in (own, buckets):  # of like length, one length after the other
+        step._parts = lambda number: [np.arange(8) + 8 * (number % 3)]
+    shape = buckets.feed.shape
+    seen = set()
+
+    def bucket(rows, _):
+        seen.add(out := shape(rows, BUCKETS))
+        return out
+
+    buckets.feed.shape = bucket
+    agree(told(buckets), told(own), 2e-4)
+    widths = [tokens for (tokens, _), _ in seen]
+    assert 1 < len(widths) <= BUCKETS and all(units <= tokens for (tokens, units), _ in seen)
+
+
+@pytest.mark.parametrize("view", ["own", "own-sampled", "student"])
+def test_a_teacher_that_was_asked_beforehand_says_what_it_says_in_the_step(view):
+    live, kept = (made("text", kept=kept, dropout=0.0, teacher_view=view, **REKD) for kept in (False, True))
+    asked = []
+    select = kept.objective.teacher.select
+    kept.objective.teacher.select = lambda batch: asked.append(batch) or select(batch)
+    agree(told(kept), told(live), 2e-4, (*TERMS, "rationale", "prediction"))
+    assert not asked
+
+
+def test_no_step_waits_for_what_a_tensor_holds(monkeypatch):
+    """Each wait would let a GPU run dry."""
+    step = made("text", **REKD)
+    step.graphs = plainly  # no CUDA here: what would be captured is called as it is
+    told(step, 2)
+    waits = []
+    for name in ("item", "tolist", "__float__", "__int__", "__bool__", "__index__", "numpy", "nonzero"):
+        real = getattr(torch.Tensor, name)
+        noted = lambda self, *a, _name=name, _real=real, **k: waits.append(_name) or _real(self, *a, **k)  # noqa: E731
+        monkeypatch.setattr(torch.Tensor, name, noted)
+    for number in range(2, 6):
+        step(number)
+    assert not waits
+    step.means()
+    assert waits == ["tolist"], "one for all terms"
+
+
+def test_a_step_is_a_function_of_its_number_and_draws_anew_at_each():
+    first, again = made("image", dropout=0.5), made("image", dropout=0.5)
+    told(first, 3)
+    for step in (first, again):
+        step.objective.load_state_dict(made("image").objective.state_dict())
+        for group in step.optimizer.param_groups:
+            group["lr"] = 0.0
+    drawn = [[], []]
+    for step, out in zip((first, again), drawn, strict=True):
+        step.feed.kept = None
+        for number in (4, 5):
+            step._load(step._parts(number)[0], number, 0)
+            out.append(torch.rand(3).tolist())
+    assert drawn[0] == drawn[1] and drawn[0][0] != drawn[0][1]
+
+
+def test_seeds_of_dropout_differ_between_steps_micro_batches_and_runs():
+    seeds = [seed for run in (1, 2) for part in (0, 1) for stretch in (0, 1) for seed in _seeds(run, stretch, part)]
+    assert len(set(seeds)) == len(seeds) == 2048 and min(seeds) >= 0 and max(seeds) < 2**31
+
+
+def test_a_cpu_makes_its_steps_eagerly_whatever_was_asked_for():
+    step = made("image", engine="eager")
+    for asked in ("auto", "graph", "compile"):
+        config = step.config.__class__(**{**step.config.to_dict(), "engine": asked, "steps": REPAID})
+        assert engine_of(config, step.accelerator) == "eager"
+
+
+def test_the_pull_of_each_term_is_measured_where_it_is_asked_for():
+    step = on_copies(made("image", dropout=0.0))
+    step(0)
+    assert not step.pulls
+    step(1, measured=True)
+    plain = made("image", dropout=0.0)
+    plain(0)
+    plain(1, measured=True)
+    assert step.pulls.keys() == plain.pulls.keys() == {"task", "rate"}
+    for name, norm in plain.pulls.items():
+        same(step.pulls[name], norm, atol=0.05, rtol=0.1, what=name)

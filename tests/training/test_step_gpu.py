@@ -1,0 +1,73 @@
+"""Steps replayed from CUDA graphs, where there is a GPU; test_step.py has what of them runs on a CPU."""
+
+from __future__ import annotations
+
+import types
+import warnings
+
+import pytest
+import torch
+from helpers import same
+from stepping import made, told, weights
+
+REKD = {"kind": "rekd", "teacher": "t"}
+PARTS = {"precision": "bf16", "device": "cuda"}
+gpu = pytest.mark.gpu
+
+
+@gpu
+@pytest.mark.parametrize("modality", ["text", "image"])
+@pytest.mark.parametrize("values", [{}, {"accumulation": 2}, {"optimizer": "muon"}], ids=["plain", "parts", "muon"])
+def test_replayed_steps_are_the_steps_made_as_they_are(modality, values):
+    replayed, eager = (made(modality, engine="graph", **PARTS, **REKD, **values) for _ in range(2))
+    eager.graphs.refused = True  # the same way, called as it is
+    for mine, theirs in zip(told(replayed, 50), told(eager, 50), strict=True):
+        for name in ("total", "r", "gradient_norm"):
+            same(mine[name], theirs[name], atol=1e-3, rtol=1e-2, what=name)
+    assert replayed.graphs.graphs and not replayed.graphs.refused
+    same(weights(replayed), weights(eager), atol=2e-2)
+
+
+@gpu
+def test_texts_of_different_lengths_have_a_graph_each():
+    step = made("text", engine="graph", **PARTS, **REKD)
+    told(step, 40)
+    assert 1 < len(step.graphs.graphs) <= 4
+
+
+@gpu
+def test_no_step_makes_the_host_wait():
+    step = made("text", engine="graph", **PARTS, **REKD)
+    told(step, 30)
+    torch.cuda.synchronize()
+    try:
+        with warnings.catch_warnings(action="ignore"):  # that the mode is a prototype
+            torch.cuda.set_sync_debug_mode("error")
+        for number in range(30, 50):
+            step(number)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@gpu
+def test_dropout_differs_from_step_to_step_under_replay():
+    step = made("image", engine="graph", dropout=0.5, kind="cls", learning_rate=1e-9, **PARTS)
+    step._parts = lambda number: [torch.arange(8).numpy()]
+    losses = [one["total"] for one in told(step, 8)]
+    assert len({round(loss, 6) for loss in losses[3:]}) == 5
+
+
+@gpu
+def test_what_cannot_be_captured_runs_as_it_is_and_says_so(caplog):
+    step, plain = (made("image", engine="graph", **PARTS) for _ in range(2))
+    plain.graphs.refused = True
+    forward = step.objective.forward
+
+    def waits(self, *given):
+        terms = forward(*given)
+        terms["total"].item()
+        return terms
+
+    step.objective.forward = types.MethodType(waits, step.objective)
+    assert told(step, 6) == told(plain, 6)
+    assert "can't be captured" in caplog.text
