@@ -73,7 +73,7 @@ def _at_once(arguments: argparse.Namespace) -> Info:
         run, config = arguments.resume, read_config(arguments.resume)
     else:
         config = config_from(arguments)
-        run = arguments.out = arguments.out or fresh(config, home())
+        run = arguments.out = arguments.out or _agreed(fresh(config, home()), cpu=device == "cpu")
         new = not run.exists()
         config = start(config, run)
         if new:
@@ -86,6 +86,17 @@ def _at_once(arguments: argparse.Namespace) -> Info:
         print(remark, flush=True)
     with stop_on_signal(_say_stopping, run) as stop:
         return fit_or_discard(config, run, fresh=new, cpu=device == "cpu", stop=stop, tell=Teller(config.steps, _say))
+
+
+def _agreed(folder: Path, cpu: bool) -> Path:
+    """The first process's folder, of several that each looked at the clock and at what is there."""
+    from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list
+
+    folders = [str(folder)]
+    if PartialState(cpu=cpu).num_processes > 1:
+        broadcast_object_list(folders)
+    return Path(folders[0])
 
 
 def _say(line: str) -> None:

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import same
+import torch
+from helpers import same, tiny_checkpoints
+from safetensors.torch import load_file
 
 ROOT = Path(__file__).parents[2]
 TINY = json.dumps({"img_size": 64, "patch_size": 8, "embed_dim": 16, "depth": 1, "num_heads": 2})
@@ -42,3 +44,43 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
     for one, two in zip(lines(tmp_path / "1"), lines(tmp_path / "2"), strict=True):
         for name in ("total", "task", "rate", "r", "dual", "accuracy"):
             same(two[name], one[name], atol=1e-4, what=f"{name} at step {one['step']}")
+
+
+def started(launcher: list[str], folder: Path, *more: str, train: list[str] = TRAIN, **settings: str) -> None:
+    """Train in processes that a launcher starts by -m, as a person types it."""
+    command = [sys.executable, *launcher, "-m", "rekd", *train, *more, "--out", str(folder)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | settings
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="gloo between processes is not tested on Windows")
+def test_a_student_of_two_processes_has_the_weights_of_one_that_accelerate_launched(tmp_path):
+    tiny_checkpoints(tmp_path / "taught", task="digits", roles=("teacher",))
+    learns = ["--kind", "rekd", "--teacher", "digits-teacher", "--accumulation", "2", "--precision", "fp32"]
+    taught = {"REKD_CHECKPOINTS": str(tmp_path / "taught")}
+    started(["-m", "accelerate.commands.launch", "--cpu"], tmp_path / "one", *learns, **taught)
+    started([*LAUNCH, "2"], tmp_path / "two", *learns, **taught)
+    agree(tmp_path / "two", tmp_path / "one", ("total", "task", "rate", "r", "dual", "rationale", "prediction"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_two_gpus_give_the_numbers_of_one(tmp_path):
+    plain = ["--precision", "fp32", "--no-augment"]
+    for count in ("1", "2"):
+        several = ["--multi_gpu"] if count == "2" else []
+        launcher = ["-m", "accelerate.commands.launch", "--num_processes", count, *several]
+        command = [each for each in TRAIN if each != "--cpu"]
+        started(launcher, tmp_path / count, *plain, train=command)
+    agree(tmp_path / "2", tmp_path / "1", ("total", "task", "rate", "r", "dual", "accuracy"))
+
+
+def agree(two: Path, one: Path, names: tuple[str, ...]) -> None:
+    """Assert that two runs logged the same numbers and ended with the same weights."""
+    for first, second in zip(lines(one), lines(two), strict=True):
+        for name in names:
+            same(second[name], first[name], atol=1e-4, what=f"{name} at step {first['step']}")
+    weights = [load_file(folder / "state" / "00000004" / "weights.safetensors") for folder in (two, one)]
+    for name, value in weights[1].items():
+        same(weights[0][name], value, atol=1e-4, what=name)
