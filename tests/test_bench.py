@@ -1,4 +1,4 @@
-"""The bench of the app: its table and its sentences; the browser itself is driven by tests/test_browser.py."""
+"""The bench of the app: its table and its sentences; the browser itself is driven by tests/browser/test_browser.py."""
 
 from __future__ import annotations
 
@@ -75,9 +75,13 @@ def test_the_cost_of_every_method_is_measured_and_summed():
     assert {cost.method for cost in found} == set(METHODS), "each stands in the table, whether it fits or not"
     assert [cost.passes for cost in found] == sorted(cost.passes for cost in found)
     assert all(cost.fault or (cost.seconds > 0 and cost.n) for cost in found)
-    assert all((cost.iou is not None) == METHODS[cost.method].samples for cost in found if not cost.fault)
+    for cost in found:
+        sampled = METHODS[cost.method].samples and not cost.fault
+        assert (cost.iou is not None) == (cost.second is not None) == sampled
+    panels, second = (sum(getattr(cost, name) or 0 for cost in found) for name in ("seconds", "second"))
     told = methods.lines("tiny", "4 patches", found, 10)
-    assert told[-2].startswith(f"| all | | {sum(cost.seconds for cost in found):.1f} s (at most 10 s)")
+    assert told[-3].startswith(f"| all panels | | {panels:.1f} s (at most 10 s)") and second > 0
+    assert told[-2].startswith(f"| with second seeds | | {panels + second:.1f} s")
 
 
 def test_the_review_of_the_methods_fills_what_the_models_read():

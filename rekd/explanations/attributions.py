@@ -1,7 +1,7 @@
 """Attributions as explanations: a score a unit, cut to one budget, and what it took.
 
-The explained function is the logit of one class from the whole input. Methods change nothing on the model and share no
-state (see `subject`), so threads may attribute on one model at once.
+The explained function is the logit of one class from the whole input. Methods change nothing on the model (see
+`subject`), so threads may attribute on one model at once.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import torch
 from rekd.config import choose
 from rekd.explanations.cost import Passes, TooLittleMemory, halving, measured
 from rekd.explanations.methods import METHODS, MethodSpec
-from rekd.explanations.subject import DoesNotFit, Result, Subject, first_chunk, top
+from rekd.explanations.subject import Answers, DoesNotFit, Result, Subject, first_chunk, top
 from rekd.imports import uncollected
 from rekd.masks import budget
 from rekd.measures.agreement import iou
 from rekd.types import Explanation, Prediction
 from rekd.units import Reading
 
-__all__ = ["METHODS", "DoesNotFit", "TooLittleMemory", "attribute", "passes"]
+__all__ = ["METHODS", "Answers", "DoesNotFit", "TooLittleMemory", "attribute", "passes", "two_seeds"]
 
 
 def attribute(
@@ -36,6 +36,7 @@ def attribute(
     k: int | None = None,
     seed: int = 0,
     heard: Callable[[int], None] | None = None,
+    known: Answers | None = None,
 ) -> Explanation:
     """Attribute a model's logit to the units of one input and mark the k largest signed scores.
 
@@ -45,11 +46,12 @@ def attribute(
         rate: gives k = budget(N, rate) where k is None. target: the class, None for the predicted one.
         heard: told in this thread, after each chunk, how many passes were made since its last call; they add up to
         `passes`. What it raises ends the method, and nothing of that is left behind.
+        known: what other methods and seeds learnt of this model and input; it is used and grows. None shares nothing.
 
     Returns:
         Explanation: scores (N,) in logits (of AttentionRollout shares); details with baseline, n and counted (what n
         counts), explained, chunk (passes at once), halved (how often memory ran out), seconds, peak_memory_mb and
-        memory (what that counts), and where the method has them convergence_delta, seed and iou_two_seeds.
+        memory (what that counts), and where there are such convergence_delta, seed and passes (how many were saved).
 
     Raises:
         DoesNotFit: the method is for other inputs, or has no meaning for this model.
@@ -59,11 +61,12 @@ def attribute(
     subject = subject_of(method, model, reading)
     spec, prediction = METHODS[method], _prediction(subject)
     subject = replace(subject, **_asked(subject, prediction, rate, target, k), seed=seed)
+    subject = subject if known is None else replace(subject, known=known)
     with uncollected():  # before the clock runs: the first method would pay for all
         import_module("captum.attr")
     with measured(subject.batch.ids.device) as cost:
-        (scores, details), chunk, halved = _run(spec, subject, Passes(heard))
-    details |= {"explained": _explained(spec, subject, details), "chunk": chunk, "halved": halved, **cost}
+        scores, details = _run(spec, subject, Passes(heard))
+    details |= {"explained": _explained(spec, subject, details), **cost} | ({"seed": seed} if spec.samples else {})
     return Explanation(
         method=method,
         model=name,
@@ -78,12 +81,18 @@ def attribute(
 
 
 def passes(method: str, model, reading: Reading) -> int:
-    """Passes that `attribute` will make, a backward pass counted as two; the order of cost, and a progress bar's total.
+    """Passes that `attribute` makes at most, a backward pass counted as two; order of cost, and a progress bar's total.
 
     Raises:
         DoesNotFit, ValueError: as `attribute`.
     """
-    return METHODS[method].passes(subject_of(method, model, reading))
+    return METHODS[method].once(subject_of(method, model, reading))
+
+
+def two_seeds(first: Explanation, other: Explanation) -> Explanation:
+    """The first, with iou_two_seeds in its details: how far the mask of the same method under another seed agrees."""
+    same = float(iou(torch.tensor(first.mask), torch.tensor(other.mask)))
+    return replace(first, details={**first.details, "iou_two_seeds": same})
 
 
 def subject_of(method: str, model, reading: Reading) -> Subject:
@@ -125,26 +134,21 @@ def _asked(subject: Subject, prediction: Prediction, rate: float, target: int | 
     return {"target": target, "k": k}
 
 
-def _run(spec: MethodSpec, subject: Subject, told: Passes) -> tuple[Result, int, int]:
-    """The method with as large a chunk as memory allows: its result on the processor, the chunk, times halved."""
+def _run(spec: MethodSpec, subject: Subject, told: Passes) -> Result:
+    """The method with as large a chunk as memory allows: its scores on the processor, and how it went."""
 
     def run(chunk: int) -> Result:
         told.again()
-        return _both_seeds(spec, replace(subject, chunk=chunk, heard=told))
+        scores, details = spec.run(replace(subject, chunk=chunk, heard=told))
+        return scores.cpu(), details  # waits for the device, so that the seconds are whole
 
-    done = halving(run, subject.chunk)
-    told.finish(spec.passes(subject))
-    return done
-
-
-def _both_seeds(spec: MethodSpec, subject: Subject) -> Result:
-    """The scores, and of a method that samples how far the mask of the next seed agrees."""
-    scores, details = spec.run(subject)
-    if spec.samples:
-        other, _ = spec.run(replace(subject, seed=subject.seed + 1))
-        same = float(iou(top(scores, subject.k), top(other, subject.k)))
-        details |= {"seed": subject.seed, "iou_two_seeds": same}
-    return scores.cpu(), details  # waits for the device, so that the seconds are whole
+    (scores, details), chunk, halved = halving(run, subject.chunk)
+    made, asked = told.made, spec.once(subject)
+    told.finish(asked)
+    details |= {"chunk": chunk, "halved": halved}
+    if made < asked:
+        details["passes"] = f"{made:,} of {asked:,}, the answers to the others were known"
+    return scores, details
 
 
 def _explained(spec: MethodSpec, subject: Subject, details) -> str:

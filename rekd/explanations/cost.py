@@ -26,14 +26,17 @@ class TooLittleMemory(MemoryError):
 class Passes:
     """Tells a listener how many passes are new. A run that starts again is silent until it is as far as before.
 
+    made: passes so far, those of a run that was given up with them.
+
     Args:
         heard: called in the thread that computes, also with 0; None listens to nothing.
     """
 
     def __init__(self, heard: Heard | None):
-        self.heard, self.done, self.told = heard, 0, 0
+        self.heard, self.made, self.done, self.told = heard, 0, 0, 0
 
     def __call__(self, count: int) -> None:
+        self.made += count
         self.done += count
         new = max(0, self.done - self.told)
         self.told += new
@@ -44,7 +47,7 @@ class Passes:
         self.done = 0
 
     def finish(self, total: int) -> None:
-        """Count what was promised and not needed, such as a mask that was asked about twice."""
+        """Tell what was promised and not needed, such as a mask that was asked about before."""
         self(max(0, total - self.done))
 
 

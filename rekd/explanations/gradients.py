@@ -108,11 +108,15 @@ def deep_lift(s: Subject) -> Result:
     change = float(given.sum()) - delta
     if not abs(delta) < DELTA_BOUND * abs(change):
         raise DoesNotFit(
-            f"DeepLift does not fit this model: its scores should add up to {change:+.4f} logits, the change from the "
-            f"baseline to the input, and add up to {change + delta:+.4f}, a difference of {delta:+.4f} where less than "
+            f"DeepLift does not fit this model: its scores should add up to {_signed(change)} logits, the change from "
+            f"the baseline to the input, and add up to {_signed(change + delta)}, {abs(delta):.4f} off where less than "
             f"{DELTA_BOUND:.0%} of the change is asked. Captum has no rule for some of the model's layers."
         )
     return s.to_units(given), {**_between(s, 1, "gradients", delta), "change": change}
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.4f}".replace("-", "−")
 
 
 def _lifted(s: Subject) -> tuple[Tensor, float]:

@@ -20,7 +20,7 @@ class MethodSpec:
     """One line of the list.
 
     run: scores of a subject under its seed. once: the passes of one run, a backward pass counted as two forward ones.
-    samples: another seed gives other scores, so that two seeds are run and compared. by_class: the scores depend on the
+    samples: another seed gives other scores, so that two seeds are to be compared. by_class: the scores depend on the
     class that is explained.
     """
 
@@ -33,10 +33,6 @@ class MethodSpec:
     samples: bool = False
     modalities: tuple[Modality, ...] = EITHER
     by_class: bool = True
-
-    def passes(self, subject: Subject) -> int:
-        """Passes of one input in all: of both seeds where it samples."""
-        return self.once(subject) * (2 if self.samples else 1)
 
 
 _SPECS = (
@@ -53,7 +49,7 @@ _SPECS = (
         gradients.gradient_shap,
         lambda s: gradients.SHAP_PASSES,
         "Gradients at random places on the path from the baseline: Integrated Gradients by chance.",
-        f"{gradients.DRAWS} forward and backward passes, for each of two seeds",
+        f"{gradients.DRAWS} forward and backward passes",
         default=True,
         samples=True,
     ),
@@ -114,7 +110,7 @@ _SPECS = (
         removal.shapley_value_sampling,
         lambda s: removal.permutations(s) * s.n_units + 1,
         "What a unit adds to the logit when units arrive one by one, averaged over random orders.",
-        "ten forward passes a unit, 400 or more",
+        "five forward passes a unit, 200 or more",
         samples=True,
     ),
     MethodSpec(
@@ -122,7 +118,7 @@ _SPECS = (
         removal.kernel_shap,
         removal.coalitions,
         "Shapley values estimated from coalitions of units; the agreement of two seeds says how far to trust them.",
-        "eight forward passes a unit, 400 or more",
+        "four forward passes a unit, 200 or more",
         samples=True,
     ),
     MethodSpec(
@@ -130,7 +126,7 @@ _SPECS = (
         removal.lime,
         removal.coalitions,
         "A linear model of the logit, fitted to inputs of which random halves are removed, the nearest weighing most.",
-        "eight forward passes a unit, 400 or more",
+        "four forward passes a unit, 200 or more",
         samples=True,
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,8 @@ and on a row's place in it. Every row is compared with the same row of a batch t
 what is left of a difference comes from content alone."""
 
 Reader = TextReader | ImageReader
+_AROUND = re.compile(r"(?<=[(\[{]) | (?=[)\]}:;])")
+"""Spaces that a tokenizer leaves inside brackets and before colons."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +186,7 @@ def pieces(
 
     def close() -> None:
         if run:
-            out.append((reader.tokenizer.decode(run, clean_up_tokenization_spaces=False).strip(), False))
+            out.append((_decoded(reader, run), False))
             run.clear()
 
     last = -1
@@ -196,6 +199,16 @@ def pieces(
         last = owner
     close()
     return [stretch for stretch in out if stretch[0]]
+
+
+def _decoded(reader: TextReader, run: Sequence[int]) -> str:
+    """Word pieces as a person writes them, without the sign of one that continues a word that is not there."""
+    before = list(reader.prefix)[-1:]  # after another piece the tokenizer knows what to do with the sign
+    start, whole = (
+        reader.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=True)
+        for ids in (before, [*before, *run])
+    )
+    return _AROUND.sub("", whole.removeprefix(start)).strip()
 
 
 def picture(reader: ImageReader, batch: Batch) -> np.ndarray:

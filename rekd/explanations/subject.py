@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rekd.measures.faithfulness import Remembering
+from rekd.models.rationale import spread_to_tokens
 from rekd.types import Batch
 
 UNITS_AT_ONCE = 2048
@@ -22,6 +24,9 @@ BACKWARD = 2
 
 Heard = Callable[[int], None]
 """Is told how many passes were made since it was last called; what it raises ends the method."""
+
+Answers = dict[bytes, Tensor]
+"""Label logits (K,) by mask, as `Remembering` keeps them. Threads may share one: answers are only ever added."""
 
 Result = tuple[Tensor, dict[str, Any]]
 """Scores (N,), and what the panel prints."""
@@ -57,7 +62,7 @@ class Subject:
     seed: int = 0
     chunk: int = 8
     heard: Heard = _nobody
-    known: dict[bytes, Tensor] = field(default_factory=dict)
+    known: Answers = field(default_factory=dict)
 
     @property
     def modality(self) -> str:
@@ -91,11 +96,22 @@ class Subject:
         return judge(masks.detach() > 0.5).to(masks.device, torch.float32)
 
     def _kept(self, masks: Tensor) -> Tensor:
-        features = self.features.expand(len(masks), *self.features.shape[1:])
+        rows = self.rows(len(masks))
         with torch.inference_mode():
-            out = self.model.predict_from(self.rows(len(masks)), features, masks)
+            if self._prepared is None:
+                features = self.features.expand(len(masks), *self.features.shape[1:])
+                out = self.model.predict_from(rows, features, masks)
+            else:
+                tower = self.model.predictor
+                out = tower.classify(tower.encode_prepared(self._prepared, spread_to_tokens(masks, rows))).float()
         self.heard(len(masks))
         return out
+
+    @cached_property
+    def _prepared(self) -> Tensor | None:
+        """What is the same under every mask; None where a mask replaces content, or the tower prepares nothing."""
+        prepare = getattr(self.model.predictor, "prepare", None)
+        return prepare(self.features) if prepare and self.model.config.masking == "drop" else None
 
     def everything(self) -> Tensor:
         return torch.ones(1, self.n_units, device=self.batch.ids.device)

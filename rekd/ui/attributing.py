@@ -7,7 +7,7 @@ of the passes may be shown by Streamlit, which ends a run there as soon as its v
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,12 @@ from rekd.ui import cache, scores
 
 if TYPE_CHECKING:
     from rekd.checkpoints import Info
+    from rekd.explanations.attributions import Answers
     from rekd.types import Example, Explanation, Score
 
 Heard = Callable[[int], None]
+WAITS = "the second seed was not run yet"
+"""What stands in place of the IoU of two seeds until it is known."""
 
 
 class Absent(LookupError):
@@ -52,30 +55,71 @@ def attribution(
     heard: Heard | None = None,
     only_known: bool = False,
 ) -> Explanation:
-    """A method on a model, cut to k units; computed anew for another seed or k only where it depends on them.
+    """A method on a model, cut to k units; computed anew for another seed only where it samples.
 
     Args:
         target: the class that is explained, None for the predicted one. heard: see `attributions.attribute`.
+
+    Returns:
+        Explanation: of a method that samples with iou_two_seeds among its details, or WAITS there.
 
     Raises:
         Absent: only_known, and nobody has asked for it before.
         DoesNotFit, TooLittleMemory: as `attributions.attribute`.
     """
+    from rekd.explanations.attributions import METHODS, two_seeds
+
+    first = _seeded(info, example, method, k, seed, target, heard, only_known)
+    if not METHODS[method].samples:
+        return first
+    try:
+        return two_seeds(first, _seeded(info, example, method, k, seed + 1, target, None, only_known=True))
+    except Absent:
+        return replace(first, details={**first.details, "iou_two_seeds": WAITS})
+
+
+def second_seed(
+    info: Info, example: Example, method: str, k: int, seed: int, target: int | None = None, heard: Heard | None = None
+) -> Explanation:
+    """`attribution` of a method that samples, with the IoU of two seeds: the next seed is run where it was not yet.
+
+    Raises:
+        DoesNotFit, TooLittleMemory: as `attributions.attribute`.
+    """
+    _seeded(info, example, method, k, seed + 1, target, heard, only_known=False)
+    return attribution(info, example, method, k, seed, target)
+
+
+def _seeded(info: Info, example: Example, method: str, k: int, seed: int, target, heard, only_known) -> Explanation:
+    """A method under one seed, cut to k units."""
     from rekd.explanations.attributions import METHODS, DoesNotFit
 
-    k, samples = min(k, len(cache.reading(info, example).units[0])), METHODS[method].samples
-    own = (k, seed) if samples else (None, 0)
+    seed = seed if METHODS[method].samples else 0
     asked = _Asked(
-        ("scores", method, info.name, info.hash, str(info.folder), example.key, *own, target),
-        _absent if only_known else lambda: _attribute(info, example, method, *own, target, heard),
+        ("scores", method, *_of(info, example), seed, target),
+        _absent if only_known else lambda: _attribute(info, example, method, seed, target, heard),
     )
     found = _answer(asked)
     if isinstance(found, str):
         raise DoesNotFit(found)
-    return scores.cut(found, k)
+    return scores.cut(found, min(k, len(found.mask)))
 
 
-def _attribute(info: Info, example: Example, method: str, k: int | None, seed: int, target: int | None, heard):
+def _of(info: Info, example: Example) -> tuple[Hashable, ...]:
+    """What tells a model and an input from all others."""
+    return info.name, info.hash, str(info.folder), example.key
+
+
+@lru_cache(maxsize=8)
+def _answers(of: tuple[Hashable, ...], target: int | None) -> Answers:
+    """What is known of a model's answers to masks of an input, for all methods and seeds; some MB at most.
+
+    For each class anew: a method whose every answer was known would show no time, and others are reckoned from it.
+    """
+    return {}
+
+
+def _attribute(info: Info, example: Example, method: str, seed: int, target: int | None, heard) -> Explanation | str:
     """The explanation, or why there is none: that too is asked for again and again.
 
     As a sentence: a kept exception would hold the tensors of the attempt, and the frames of all who meet it.
@@ -83,7 +127,8 @@ def _attribute(info: Info, example: Example, method: str, k: int | None, seed: i
     from rekd.explanations.attributions import DoesNotFit, attribute
 
     model, read = cache.checkpoint(info).model, cache.reading(info, example)
-    asked = {"rate": info.config.rate, "k": k, "seed": seed, "target": target, "heard": heard}
+    asked = {"rate": info.config.rate, "seed": seed, "target": target, "heard": heard}
+    asked["known"] = _answers(_of(info, example), target)
     try:
         return attribute(method, info.name, model, read, **asked)
     except DoesNotFit as reason:
@@ -126,10 +171,11 @@ def sensitivity(
             return moved.gate_sensitivity(model, read, heard=heard)
         return moved.attribution_sensitivity(item.method, model, read, target=item.target, seed=seed, heard=heard)
 
-    key = ("moves", item.method, info.name, info.hash, str(info.folder), example.key, seed, item.target)
+    key = ("moves", item.method, *_of(info, example), seed, item.target)
     return _answer(_Asked(key, _absent if only_known else compute))
 
 
 def clear() -> None:
     """Forget everything."""
     _answer.cache_clear()
+    _answers.cache_clear()

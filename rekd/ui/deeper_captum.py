@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rekd.ui.cards import budget
-from rekd.ui.panels import panels
+from rekd.ui.panels import Panels
 from rekd.ui.table import ScoreTable
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ def section(desk: Desk, drawing: Drawing, found: Mapping[str, Explanation]) -> N
     above = st.container()  # the panels stand above the table, whose first rows are there before them
     table = ScoreTable(desk, drawing, found, k)
     with above:
-        for name, item in panels(desk, drawing, k, whose):
-            table.add({name: item})
+        row = Panels(desk, drawing, k, whose)
+    for name, item in row.fill():
+        table.add({name: item})
     table.finish()
+    row.compare()

@@ -65,6 +65,51 @@ def test_a_stop_keeps_what_was_computed_and_go_on_does_the_rest(monkeypatch):
     assert not {"Stop", "Go on"} & set(buttons(at))
 
 
+def test_second_seeds_are_run_when_every_panel_stands_and_a_stop_keeps_the_first(monkeypatch):
+    class Enough(Exception):
+        """As Streamlit ends a run whose visitor asked for something else."""
+
+    real, begun = attributing.second_seed, []
+
+    def stops(*asked):
+        begun.append(asked[2])
+        raise Enough
+
+    monkeypatch.setattr(attributing, "second_seed", stops)
+    at = opened(task="digits", methods="Saliency")
+    picked(at, "w_methods").set_value(["Lime", "GradientShap", "Saliency"])
+    at.run()
+    assert begun == ["GradientShap"], "the cheapest first"
+    assert heads(at) == ["Saliency", "GradientShap", "Lime"] and len(tables(at)) == 1, "all stand by then"
+    assert "the second seed runs now" in text_of(panels(at)[1])
+    assert attributing.WAITS in text_of(panels(at)[2]) and "Stop" in buttons(at)
+    next(button for button in at.button if button.label == "Stop").click()
+    sound(at.run())
+    assert begun == ["GradientShap"], "a stopped method is not begun again"
+    assert all("marked" in text_of(panel) for panel in panels(at)), "what was computed stays"
+    assert [attributing.WAITS in text_of(panel) for panel in panels(at)] == [False, True, True]
+    monkeypatch.setattr(attributing, "second_seed", real)
+    next(button for button in at.button if button.label == "Go on").click()
+    sound(at.run())
+    assert all("IoU of two seeds" in panel and attributing.WAITS not in text_of(panel) for panel in panels(at)[1:])
+    assert "IoU of two seeds" not in panels(at)[0] and not {"Stop", "Go on"} & set(buttons(at))
+
+
+def test_a_second_seed_that_fails_leaves_the_first_and_the_other_methods(monkeypatch):
+    real = attributing.second_seed
+
+    def fails(*asked):
+        if asked[2] == "GradientShap":
+            raise RuntimeError("no <b>room</b>")
+        return real(*asked)
+
+    monkeypatch.setattr(attributing, "second_seed", fails)
+    at = opened(task="digits", methods="GradientShap,Lime")
+    assert "GradientShap can't be run with a second seed" in said(at) and "<b>" not in said(at)
+    first, second = map(text_of, panels(at))
+    assert attributing.WAITS in first and "marked" in first and attributing.WAITS not in second
+
+
 def test_a_stop_holds_for_its_input_alone():
     at = opened(task="digits", methods="Saliency")
     at.session_state["stopped"] = ("another", "input")

@@ -73,7 +73,7 @@ def test_deep_lift_takes_no_lack_of_memory_for_a_misfit():
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory():
-    model, reading = text_case()
+    model, reading = image_case()
     with pytest.raises(RuntimeError, match="must match the size"):
         wrong = full_above(model, 1, RuntimeError("The size of tensor a must match the size of tensor b"))
         attribute("FeatureAblation", "cls", wrong, reading, rate=0.25)
@@ -88,3 +88,4 @@ def test_a_run_that_starts_again_is_silent_until_it_has_caught_up():
     count(5), count(5)
     count.finish(12)
     assert told == [3, 4, 0, 3, 2]
+    assert count.made == 3 + 4 + 5 + 5 + 2

@@ -9,7 +9,7 @@ from explained import EXACT, image_case, linear_case, logit, scores, text_case
 from helpers import same
 
 from rekd.explanations import gradients, removal
-from rekd.explanations.attributions import METHODS, DoesNotFit, attribute
+from rekd.explanations.attributions import METHODS, DoesNotFit, attribute, two_seeds
 
 # Gradients
 
@@ -60,7 +60,10 @@ def test_saliency_and_input_x_gradient_are_what_autograd_says(case):
 @pytest.mark.parametrize("case", [text_case, image_case])
 def test_deep_lift_says_by_how_much_it_does_not_fit_a_transformer(case):
     model, reading = case()
-    with pytest.raises(DoesNotFit, match=r"DeepLift does not fit this model: .* add up to [+-][\d.]+ logits.*5%"):
+    with pytest.raises(
+        DoesNotFit,
+        match=r"DeepLift does not fit this model: .* add up to [+−][\d.]+ logits.* up to [+−][\d.]+, [\d.]+ off.*5%",
+    ):
         attribute("DeepLift", "cls", model, reading, rate=0.25, target=1)
 
 
@@ -216,7 +219,9 @@ def test_a_seed_repeats_and_another_differs_as_much_as_is_said(method):
     first, again, other = (attribute(method, "cls", model, reading, rate=0.25, seed=seed) for seed in (1, 1, 2))
     assert first.scores == again.scores and first.scores != other.scores
     both = sum(a and b for a, b in zip(first.mask, other.mask, strict=True))
-    same(first.details["iou_two_seeds"], both / (2 * first.count - both), atol=1e-9)
+    agreed = two_seeds(first, other)
+    same(agreed.details["iou_two_seeds"], both / (2 * first.count - both), atol=1e-9)
+    assert (agreed.scores, agreed.mask, agreed.details["seed"]) == (first.scores, first.mask, 1)
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "DeepLift"])

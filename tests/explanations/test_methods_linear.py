@@ -61,4 +61,5 @@ def test_of_a_linear_model_lime_is_close_but_for_its_penalty(modality):
 def test_of_a_linear_model_whole_methods_need_no_luck():
     model, reading, _ = linear_case("text")
     for method in ("KernelShap", "ShapleyValueSampling", "GradientShap"):
-        assert attribute(method, "cls", model, reading, rate=0.25).details["iou_two_seeds"] == 1.0, method
+        first, other = (attribute(method, "cls", model, reading, rate=0.25, seed=seed) for seed in (0, 1))
+        assert first.mask == other.mask, method

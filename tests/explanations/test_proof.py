@@ -8,6 +8,7 @@ import torch
 from explained import lively
 from helpers import IMAGE_ARCHS, MIXED_TEXT, TEXT_ARCHS, image_config, same, text_config, tiny_tokenizer
 from hypothesis import assume, given
+from tokenizers import decoders
 
 from rekd.explanations.proof import CHUNK, Donor, donors, movement, picture, pieces, scrambled, shuffled
 from rekd.models import build
@@ -170,6 +171,20 @@ def test_a_scrambled_text_is_told_with_what_was_selected_as_it_was_written(text)
     assert [stretch for stretch, on in told if on] == [piece for piece in chosen if piece]
     if len(mask) > 1:
         assert any(not on for _, on in told)
+
+
+def test_what_was_replaced_reads_like_a_text_and_not_like_word_pieces():
+    _, reader, _ = text_case()
+    reader.tokenizer.backend_tokenizer.decoder = decoders.WordPiece()
+    text = "good film good film story good"
+    reading = reader.read([Example("own/0", text=text)])
+    row = reading.batch.content[0].clone()
+    for place, piece in zip((2, 4, 5), ("##ing", "film", "##ly"), strict=True):
+        row[place] = reader.tokenizer.convert_tokens_to_ids(piece)
+    told = pieces(reader, reading, text, [True, False, True, False, False, True], row)
+    assert told == [("good", True), ("ing", False), ("good", True), ("filmly", False), ("good", True)]
+    row[4], row[5] = reader.tokenizer.convert_tokens_to_ids(["(", "film"])
+    assert pieces(reader, reading, text, [True, False, True, False, False, True], row)[3] == ("(film", False)
 
 
 def test_a_donor_without_anything_to_read_says_so():

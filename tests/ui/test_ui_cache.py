@@ -61,7 +61,7 @@ def test_the_same_row_number_of_another_text_is_another_input():
     assert first.units != other.units
 
 
-def test_a_method_that_does_not_draw_is_computed_once_for_all_seeds_and_budgets(monkeypatch):
+def test_a_method_is_computed_once_for_all_budgets_and_where_it_draws_once_a_seed(monkeypatch):
     from rekd.explanations import attributions
 
     calls, real = [], attributions.attribute
@@ -70,9 +70,28 @@ def test_a_method_that_does_not_draw_is_computed_once_for_all_seeds_and_budgets(
     for k, seed in ((1, 0), (3, 0), (3, 5)):
         assert attributing.attribution(info, LOVELY, "FeatureAblation", k, seed).count == k
     assert calls == ["FeatureAblation"]
-    for k, seed in ((3, 0), (3, 5), (3, 0)):
+    for k, seed in ((3, 0), (3, 5), (2, 0)):
         assert attributing.attribution(info, LOVELY, "KernelShap", k, seed).count == k
     assert calls == ["FeatureAblation", "KernelShap", "KernelShap"]
+
+
+def test_a_second_seed_is_run_when_asked_for_and_is_the_first_of_the_next(monkeypatch):
+    from rekd.explanations import attributions
+
+    calls, real = [], attributions.attribute
+    monkeypatch.setattr(attributions, "attribute", lambda *a, **k: calls.append(k["seed"]) or real(*a, **k))
+    asked = named("imdb-cls"), LOVELY, "KernelShap", 3
+    first = attributing.attribution(*asked, 0)
+    assert first.details["iou_two_seeds"] == attributing.WAITS and calls == [0]
+    both = attributing.second_seed(*asked, 0)
+    assert calls == [0, 1] and both.scores == first.scores
+    other = attributing.attribution(*asked, 1, only_known=True)
+    shared = sum(a and b for a, b in zip(both.mask, other.mask, strict=True))
+    assert both.details["iou_two_seeds"] == pytest.approx(shared / (6 - shared))
+    assert attributing.attribution(*asked, 0).details == both.details, "once known it is told at once"
+    assert both.details["seconds"] == first.details["seconds"], "the second seed's time is not the panel's"
+    assert attributing.attribution(*asked[:3], 2, 0).details["iou_two_seeds"] != attributing.WAITS
+    assert calls == [0, 1]
 
 
 def test_own_data_that_replace_others_of_their_name_are_read_anew(tmp_path, monkeypatch):
