@@ -52,5 +52,5 @@ def command(**options) -> Record:
     cache.clear()  # computed once more, not found where the page left it
 
     usual = {"task": None, "model": None, "rule": "calibrated", "seed": 0, "methods": "FeatureAblation", "more": None}
-    given = usual | {"text": None, "image": None} | options
+    given = usual | {"draws": 100, "painted": "", "text": None, "image": None} | options
     return record_of(example_of(given["text"], given["image"]), Namespace(**given))

@@ -8,8 +8,12 @@ import pytest
 from helpers import tiny_checkpoints
 
 from rekd.cli import main
+from rekd.cli.explain import USUAL_DRAWS
 from rekd.explanations.record import read
+from rekd.ui.paint import pack
 from rekd.ui.report import page
+from rekd.ui.view import View
+from rekd.units import words
 
 TEXT = "A slow start, but <b>what</b> an ending."
 
@@ -62,6 +66,16 @@ def test_models_that_are_named_stand_where_their_kind_says(models, capsys):
     assert record.table.judge == "imdb-random"
 
 
+def test_a_painted_mask_and_the_number_of_scrambled_inputs_are_taken_along(capsys):
+    mask = [i in (1, 4) for i in range(len(words(TEXT)))]
+    options = ["--task", "imdb", "--format", "json", "--methods", "none", "--draws", "20", "--painted", pack(mask)]
+    assert explain(*options) == 0
+    record = read(capsys.readouterr().out)
+    assert record.painted.mask == tuple(mask) and len(record.painted.answers) == 4
+    assert record.choice.draws == 20 and {moved.movement.draws for moved in record.proof.moved} == {20}
+    assert View().draws == USUAL_DRAWS
+
+
 def test_text_can_be_written_to_a_file_too(tmp_path):
     path = tmp_path / "marks.txt"
     assert explain("--model", "imdb-re", "--out", str(path)) == 0
@@ -77,7 +91,13 @@ def test_text_can_be_written_to_a_file_too(tmp_path):
         (["--task", "imdb", "--format", "json", "--more", "gold"], "--more is 'gold'; it must be one of 'aopc'"),
         (["--task", "imdb", "--format", "json", "--rule", "best"], "--rule is 'best'; it must be one of"),
         (["--task", "imdb", "--format", "json", "--seed", "-1"], "--seed is -1; it must be between 0 and"),
-        (["--task", "imdb", "--methods", "Lime"], "--methods and --more are of files"),
+        (["--task", "imdb", "--format", "json", "--draws", "7"], "--draws is 7; it must be one of 20, 100, 500"),
+        (
+            ["--task", "imdb", "--format", "json", "--painted", "3-f"],
+            "a mask of the 15 words that imdb-rekd reads",
+        ),
+        (["--task", "imdb", "--methods", "Lime"], "--methods, --more, --draws and --painted are of files"),
+        (["--task", "imdb", "--painted", "10-ffc"], "--methods, --more, --draws and --painted are of files"),
         (["--task", "novels", "--format", "json"], "no model of task 'novels'"),
         (["--format", "json"], "give one that reads texts"),
         (["--model", "nobody", "--format", "json"], "There is no checkpoint 'nobody'"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,12 @@ from rekd.files import check_writable, write_text
 if TYPE_CHECKING:
     from rekd.checkpoints import Info
     from rekd.explanations.record import Record
-    from rekd.types import Example
+    from rekd.types import Example, Explanation
     from rekd.ui.frame import Desk
 
 FORMATS = ("text", "html", "json")
+USUAL_DRAWS = 100
+"""As on the page."""
 
 
 def add_explain(commands) -> None:
@@ -37,6 +39,10 @@ def add_explain(commands) -> None:
     parser.add_argument("--methods", help=about)
     about = "html, json: what the scores hold beyond the usual: aopc, curves, infidelity, with a comma between them"
     parser.add_argument("--more", help=about)
+    about = "html, json: inputs that are scrambled for the proof: 20, 100 or 500 (default: %(default)s)"
+    parser.add_argument("--draws", type=int, default=USUAL_DRAWS, help=about)
+    about = "html, json: a mask of your own, as Explore's address has it after painted=, such as 12-a3f"
+    parser.add_argument("--painted", metavar="MASK", default="", help=about)
     parser.set_defaults(run=_explain)
 
 
@@ -63,8 +69,9 @@ def _check(arguments: argparse.Namespace) -> None:
         check_writable("--out", arguments.out)
     elif arguments.format == "html":
         raise ValueError("--format html needs --out FILE: a page is no text for a terminal")
-    if arguments.format == "text" and (arguments.methods or arguments.more):
-        raise ValueError("--methods and --more are of files; add --format html or json")
+    ours = arguments.methods or arguments.more or arguments.painted or arguments.draws != USUAL_DRAWS
+    if arguments.format == "text" and ours:
+        raise ValueError("--methods, --more, --draws and --painted are of files; add --format html or json")
 
 
 def _file(arguments: argparse.Namespace, example: Example) -> int:
@@ -91,18 +98,38 @@ def record_of(example: Example, arguments: argparse.Namespace) -> Record:
     """What Explore would show of this input under these options.
 
     Raises:
-        ValueError: an unknown rule, method, seed, task or model, or models that can't stand side by side.
+        ValueError: an unknown rule, method, seed, task or model, models that can't stand side by side, or a painted
+            mask of another input.
     """
     from rekd.config import choose
     from rekd.masks import MASK_RULES
-    from rekd.ui.state import LARGEST
+    from rekd.ui.state import DRAWS, LARGEST
     from rekd.ui.take import gather, rationales
 
     choose("--rule", arguments.rule, MASK_RULES)
+    choose("--draws", arguments.draws, DRAWS)
     if not 0 <= arguments.seed <= LARGEST:
         raise ValueError(f"--seed is {arguments.seed}; it must be between 0 and {LARGEST:,}")
     desk = _desk(arguments, example.modality)
-    return gather(desk, example, rationales(desk, example))
+    found = rationales(desk, example)
+    _check_painted(arguments.painted, found)
+    return gather(desk, example, found)
+
+
+def _check_painted(painted: str, found: Mapping[str, Explanation]) -> None:
+    """Refuse a mask that is none of this input's, which the page would leave out in silence."""
+    from rekd.ui.components import units_of
+    from rekd.ui.paint import pack, unpack
+    from rekd.ui.take_painted import READERS
+
+    item = found[next(slot for slot in READERS if slot in found)]
+    n = len(item.units)
+    if painted and unpack(painted, n) is None:
+        first = pack([i == 0 for i in range(n)])
+        raise ValueError(
+            f"--painted is {painted[:60]!r}; it must be a mask of the {n} {units_of(item.units)} that {item.model} "
+            f"reads, such as {first}, which holds the first of them alone"
+        )
 
 
 def _desk(arguments: argparse.Namespace, modality: str) -> Desk:
@@ -122,7 +149,8 @@ def _desk(arguments: argparse.Namespace, modality: str) -> Desk:
     task = arguments.task or named[0].task
     given = _slots(named) | dict.fromkeys(_listed("--more", arguments.more, MORE), True)
     methods = DEFAULT_METHODS if arguments.methods is None else _listed("--methods", arguments.methods, METHODS)
-    view = View(task=task, own=True, rule=arguments.rule, seed=arguments.seed, methods=methods, **given)
+    given |= {name: getattr(arguments, name) for name in ("rule", "seed", "draws", "painted")}
+    view = View(task=task, own=True, methods=methods, **given)
     view, notes = resolve(view, infos, TASKS, lambda name: False)
     if notes:
         raise ValueError(" ".join(notes))

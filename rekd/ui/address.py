@@ -30,6 +30,8 @@ _CHOICES |= {"sift": SIFTS, "order": ORDERS}
 _NUMBERS = ("example", "seed", "row", "page")
 _SWITCHES = ("own", "aopc", "curves", "infidelity", "many")
 _NAMES = ("task", "data", *SLOTS, "judge", "target")
+_EMPTY = ("-", "none")
+"""What an empty slot and no method at all are called; "-" is what the page writes itself."""
 _PACKED = re.compile(r"[1-9][0-9]{0,4}-[0-9a-f]{1,2000}")
 _KNOWN = tuple(f.name for f in fields(View)) + ("kept",)
 
@@ -64,6 +66,7 @@ def parse(params: Mapping[str, str]) -> tuple[View, list[str]]:
     for name in _NAMES:
         if name in params:
             values[name] = params[name][:200]
+    values |= {slot: _EMPTY[0] for slot in SLOTS if values.get(slot) in _EMPTY}
     for name, allowed in _CHOICES.items():
         if name in params:
             _take(values, notes, name, params[name], params[name] in allowed, allowed)
@@ -123,7 +126,7 @@ def _take(values, notes, name: str, value: str, fine: bool, allowed) -> None:
 
 
 def _methods(value: str, notes: list[str]) -> tuple[str, ...]:
-    asked = [] if value == "-" else list(dict.fromkeys(value.split(",")))
+    asked = [] if value in _EMPTY else list(dict.fromkeys(value.split(",")))
     for name in asked:
         if name not in METHODS:
             notes.append(f"The address names the method {_quote(name)}; known are {', '.join(METHODS)}.")

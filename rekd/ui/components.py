@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -151,14 +151,35 @@ class Row:
 ARROWS = {"higher": "↑ higher is better", "lower": "↓ lower is better", "neither": ""}
 
 
+SMALL = 0.01
+_POWERS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def small(values: Iterable[float]) -> bool:
+    """Whether numbers that stand together are so near to 0 that three decimals would hide them."""
+    return 0 < max((abs(value) for value in values if math.isfinite(value)), default=0.0) < SMALL
+
+
+def number(value: float, tiny: bool = False) -> str:
+    """A number with three decimals or, of small ones (see `small`), as two digits and a power of ten."""
+    if tiny and value:
+        digits, power = f"{value:.1e}".split("e")
+        return f"{digits}·10{str(int(power)).translate(_POWERS)}".replace("-", "−")
+    return f"{round(value, 3) + 0.0:.3f}".replace("-", "−")
+
+
+def _column(rows: Sequence[Row], name: str) -> list[float]:
+    return [row.scores[name].value for row in rows if name in row.scores]
+
+
 def best(rows: Sequence[Row], column: str) -> set[str]:
     """Names of the rows with the best value of a column as printed; none where no direction is better, or all tie."""
     held = {row.name: row.scores[column] for row in rows if column in row.scores and not row.control}
-    values = {name: round(score.value, 3) for name, score in held.items() if math.isfinite(score.value)}
+    tiny = small(_column(rows, column))
+    finite = {name: score.value for name, score in held.items() if math.isfinite(score.value)}
+    values = {name: float(f"{value:.1e}") if tiny else round(value, 3) for name, value in finite.items()}
     better = next(iter(held.values())).better if held else "neither"
-    if better == "neither" or len(values) < 2:
-        return set()
-    if len(set(values.values())) < 2:
+    if better == "neither" or len(set(values.values())) < 2:
         return set()
     top = max(values.values()) if better == "higher" else min(values.values())
     return {name for name, value in values.items() if value == top}
@@ -179,7 +200,8 @@ def table(rows: Sequence[Row], caption: str, stars: bool = True) -> str:
         f'<br><span class="rk-way">{ARROWS[score.better] or "&nbsp;"}</span></th>'
         for name, score in columns.items()
     )
-    body = "".join(_line(row, columns, winners) for row in rows)
+    tiny = {name for name in columns if small(_column(rows, name))}
+    body = "".join(_line(row, columns, winners, tiny) for row in rows)
     return (
         f'<p class="rk-caption">{escape(caption)}</p>'
         f'<div class="rk-scroll" tabindex="0" role="group" aria-label="{escape(caption, quote=True)}">'
@@ -188,16 +210,16 @@ def table(rows: Sequence[Row], caption: str, stars: bool = True) -> str:
     )
 
 
-def _line(row: Row, columns: Mapping[str, Score], winners: Mapping[str, set[str]]) -> str:
-    cells = "".join(_cell(row.scores.get(name), row.name in winners[name]) for name in columns)
+def _line(row: Row, columns: Mapping[str, Score], winners: Mapping[str, set[str]], tiny: set[str]) -> str:
+    cells = "".join(_cell(row.scores.get(name), row.name in winners[name], name in tiny) for name in columns)
     remark = f' <span class="rk-name">{escape(row.remark)}</span>' if row.remark else ""
     kind = ' class="rk-control"' if row.control else ""
     return f'<tr{kind}><th scope="row">{escape(row.name)}{remark}</th>{cells}</tr>'
 
 
-def _cell(score: Score | None, wins: bool) -> str:
+def _cell(score: Score | None, wins: bool, tiny: bool) -> str:
     if score is None or not math.isfinite(score.value):
         return '<td title="not defined here">–</td>'
-    spread = "" if score.spread is None else f' <span class="rk-name">± {score.spread:.3f}</span>'
-    value = f"{score.value:.3f}".replace("-0.000", "0.000").replace("-", "−")
+    spread = "" if score.spread is None else f' <span class="rk-name">± {number(score.spread, tiny)}</span>'
+    value = number(score.value, tiny)
     return f'<td class="rk-best">★ {value}{spread}</td>' if wins else f"<td>{value}{spread}</td>"

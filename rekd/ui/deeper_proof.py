@@ -114,7 +114,7 @@ def _strip(desk: Desk, drawing: Drawing, selecting: Mapping[str, Explanation], o
 
 def _first(desk: Desk, drawing: Drawing, found, selecting: Mapping[str, Explanation], origin: Source) -> None:
     lines: list[Line] = []
-    table, alarms = st.empty(), st.container()
+    alarms, table = st.container(), st.empty()  # a failed check is seen before the numbers
     caption = "Check 1: what was left out holds other content"
     for waiting, line in _lines(desk, drawing, found, selecting, origin):
         if line is None:
@@ -148,6 +148,8 @@ def _lines(desk: Desk, drawing: Drawing, found, selecting, origin: Source) -> It
 
 def _explained(desk: Desk, drawing: Drawing, found, selecting, origin: Source) -> Iterator[tuple[Line, Line | None]]:
     """The rows of the model that methods explain: it reads everything, whatever is kept."""
+    from rekd.explanations.attributions import DoesNotFit
+
     view, example, info = desk.view, drawing.subject.example, desk.chosen[desk.view.explain]
     draws = max(state.DRAWS[0], view.draws // proof_runs.SLOWER[desk.modality])
     words = components.units_of(cache.reading(info, example).units[0])
@@ -156,7 +158,10 @@ def _explained(desk: Desk, drawing: Drawing, found, selecting, origin: Source) -
         yield line, None
         try:
             item = make()
-        except (ValueError, RuntimeError, MemoryError) as fault:  # a method that does not fit: say it, and go on
+        except DoesNotFit as reason:
+            yield line, replace(line, fault=str(reason))
+            continue
+        except (ValueError, RuntimeError, MemoryError) as fault:  # a foreign model, or memory: say it, and go on
             yield line, replace(line, fault=f"{name} can't explain {info.name}: {fault}")
             continue
         with st.spinner(f"{info.name} reads scrambled inputs, {name} kept …"):

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from rekd.ui.many_given import Inputs
 
 
+OUTSIDE = "this input is none of those in the table."
+UNKNOWN = "the table in its order was not drawn yet."
+
+
 def many(desk: Desk) -> Subject | None:
     """Draw the table of a batch, or the form where there is none; the input that is opened, None where none is."""
     inputs = many_cache.found(desk.view.batch)
@@ -42,18 +46,30 @@ def _opened(desk: Desk, inputs: Inputs, labels: Sequence[int | None]) -> Subject
         st.warning(f"The batch has inputs 1 to {total}; {desk.view.row:,} is none of them, and {number} is shown.")
         state.settle(replace(state.shown(), row=number))
 
-    def go(to: int) -> None:
-        state.change(row=(to - 1) % total + 1)
-
-    with st.container(horizontal=True, vertical_alignment="center", key="many-walk"):
-        icon = ":material/table_rows:"
-        st.button("Back to the table", icon=icon, key="many_back", on_click=state.change, kwargs={"row": 0})
-        st.button("Previous", icon=":material/chevron_left:", key="many_previous", on_click=go, args=(number - 1,))
-        st.button("Next", icon=":material/chevron_right:", key="many_next", on_click=go, args=(number + 1,))
+    _walk(Table(desk, inputs, labels), number)
     label = labels[number - 1]
     said = "" if label is None else f" True class: **{plain(desk.classes[label])}**."
     st.caption(f"Input {number} of {total}: {plain(inputs.names[number - 1])}.{said}")
     return Subject(inputs.example(number - 1, label))
+
+
+def _walk(table: Table, number: int) -> None:
+    """The way back to the table, and to the inputs that stand before and after this one there."""
+    known = table.numbers()
+    order = known if known and number in known else range(1, len(table.inputs) + 1)
+
+    def go(steps: int) -> None:
+        state.change(row=order[(order.index(number) + steps) % len(order)])
+
+    with st.container(horizontal=True, vertical_alignment="center", key="many-walk"):
+        icon = ":material/table_rows:"
+        st.button("Back to the table", icon=icon, key="many_back", on_click=state.change, kwargs={"row": 0})
+        st.button("Previous", icon=":material/chevron_left:", key="many_previous", on_click=go, args=(-1,))
+        st.button("Next", icon=":material/chevron_right:", key="many_next", on_click=go, args=(1,))
+        if order is known and not table.by_number:
+            st.caption(f"Line {order.index(number) + 1} of {len(order)} in the table")
+        elif not table.by_number:
+            st.caption("Previous and Next go by number: " + (UNKNOWN if known is None else OUTSIDE))
 
 
 def _about(inputs: Inputs, foreign: str) -> None:

@@ -52,13 +52,26 @@ class Table:
         self.progress = st.container(key="many-progress").empty()
         rows, below = st.container(key="many-rows"), st.container()
         self.started = time.monotonic()
-        if self.sift == "all" and self.order == "number":
+        if self.by_number:
             self._as_they_come(bar, rows)
         else:
             self._at_the_end(bar, rows)
         self.progress.caption(self._summary())
         with below:
             self._download()
+
+    @property
+    def by_number(self) -> bool:
+        """Whether all lines stand there by number."""
+        return self.sift == "all" and self.order == "number"
+
+    def numbers(self) -> Sequence[int] | None:
+        """The inputs in the order of the table, counted from 1; None where that was not found out yet."""
+        return range(1, len(self.inputs) + 1) if self.by_number else many_cache.order(self._key())
+
+    def _key(self) -> tuple:
+        view, models = self.desk.view, tuple((slot, info.name, info.hash) for slot, info in self.desk.chosen.items())
+        return view.batch, self.sift, self.order, view.rule, view.seed, models
 
     def _choices(self) -> None:
         with st.container(horizontal=True, vertical_alignment="center", key="many-choices"):
@@ -102,6 +115,8 @@ class Table:
         for _ in self._computed(range(0, len(self.inputs), BLOCK)):
             pass
         left = many_rows.sifted(self.lines, self.sift, self.order, self.slots)
+        if not self.faults:
+            many_cache.keep_order(self._key(), [line.number for line in left])
         shown = self._page(bar, left)
         with rows:
             if shown:

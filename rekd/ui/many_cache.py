@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rekd.ui import cache, many_kept, many_rows
@@ -37,6 +38,29 @@ def answers(info: Info, batch: str, start: int, rule: str, seed: int) -> list[An
     inputs = _inputs(batch)
     examples = [inputs.example(i) for i in range(start, min(start + BLOCK, len(inputs)))]
     return many_rows.answers(cache.checkpoint(info), examples, rule, seed)
+
+
+def keep_order(key: tuple, numbers: Sequence[int]) -> None:
+    """Remember in which order a table was drawn. key: plain values that say all that it depends on."""
+    _order(key, lambda: tuple(numbers))
+
+
+def order(key: tuple) -> tuple[int, ...] | None:
+    """The numbers of the inputs in the order of a table that was drawn; None of one that was not, or long ago."""
+
+    def absent() -> tuple[int, ...]:
+        raise LookupError(key)
+
+    try:
+        return _order(key, absent)
+    except LookupError:
+        return None
+
+
+@cache.kept(200)
+def _order(key: tuple, _found: Callable[[], tuple[int, ...]]) -> tuple[int, ...]:
+    """Raises: what _found does, which is not kept."""
+    return _found()
 
 
 @cache.kept(400)

@@ -35,6 +35,7 @@ class Answer:
     label: the predicted class. count of n units are selected, all where `whole`. words: what its units are called.
     cut: it read the beginning alone. marked: the selected units, by a number that models of the same units share.
     spans: (from, start, stop, to) of each selected stretch of a text with its context, in characters.
+    note: what the model did not read or know, "" where nothing.
     thumb: a picture as it is read, (h, w, 3) uint8, in `grid` columns and rows of patches.
     """
 
@@ -47,6 +48,7 @@ class Answer:
     cut: bool
     marked: tuple[int, ...]
     spans: tuple[tuple[int, int, int, int], ...] = ()
+    note: str = ""
     thumb: np.ndarray | None = None
     grid: tuple[int, int] = (0, 0)
 
@@ -99,7 +101,7 @@ def _answer(item: Explanation, reading: Reading, row: int, text: str | None) -> 
     places, whole = item.units.places, item.rule == "all"
     chosen = [i for i, on in enumerate(item.mask) if on]
     held = {"label": item.target, "confidence": item.prediction.confidence, "count": item.count, "n": len(places)}
-    held |= {"words": components.units_of(item.units), "whole": whole}
+    held |= {"words": components.units_of(item.units), "whole": whole, "note": reading.notes[row]}
     if text is None:
         thumb, grid = small(reading.pictures[row], places)
         return Answer(**held, cut=False, marked=tuple(chosen), thumb=thumb, grid=grid)

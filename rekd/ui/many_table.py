@@ -125,7 +125,8 @@ def _cell(row: Line, slot: str, text: str | None, classes: Sequence[str], title:
     first = "the first " if answer.cut else ""
     counted = f"reads {first or 'all '}{answer.n}" if answer.whole else f"{answer.count} of {first}{answer.n}"
     drawn = "" if answer.whole else _rationale(answer, text, f"{title}, input {row.number}", tone)
-    return f"{said}{components.note(f'{counted} {answer.words}')}{drawn}"
+    notes = components.note(f"{counted} {answer.words}", answer.note and f"This model {answer.note}.")
+    return f"{said}{notes}{drawn}"
 
 
 def _rationale(answer: Answer, text: str | None, label: str, tone: str) -> str:

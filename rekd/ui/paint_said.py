@@ -122,12 +122,18 @@ def summary(answers: Sequence[Said], count: int) -> str:
 def table(lines: Sequence[Line], chosen: Mapping[str, Info], classes: Sequence[str], label: int | None) -> str:
     """Masks as rows, models as columns: predicted class and confidence; own masks and wrong classes are marked."""
     names = lineup.row_names(chosen)
-    slots = list(lines[0].said)
+    return drawn(lines, {slot: (names[slot], chosen[slot].name) for slot in lines[0].said}, classes, label)
+
+
+def drawn(
+    lines: Sequence[Line], columns: Mapping[str, tuple[str, str]], classes: Sequence[str], label: int | None
+) -> str:
+    """The table itself. columns: slot -> what its model stands as, and its name."""
     heads = "".join(
-        f'<th scope="col">{escape(names[slot])}<br><span class="rk-way">{escape(chosen[slot].name)}</span></th>'
-        for slot in slots
+        f'<th scope="col">{escape(row)}<br><span class="rk-way">{escape(name)}</span></th>'
+        for row, name in columns.values()
     )
-    body = "".join(_row(line, slots, classes, label) for line in lines)
+    body = "".join(_row(line, list(columns), classes, label) for line in lines)
     caption = "Model on whose mask: what each model (columns) says from each mask (rows)"
     head = f'<thead><tr><th scope="col">mask</th>{heads}</tr></thead>'
     return (

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STYLE = """<style>
 .rk-still{font-weight:650;white-space:nowrap;color:color-mix(in srgb,#12805c 78%,currentColor)}
 .rk-proof td{white-space:nowrap} .rk-table .rk-proof-why{white-space:normal;text-align:left}
-.rk-proof .rk-name{display:block} .rk-proof tbody th{min-width:8.5rem}
+.rk-proof .rk-name{display:block} .rk-proof tbody th{min-width:min(17rem,34vw)}
 .rk-strip{display:grid;gap:.6rem 1.1rem;margin:.2rem 0 .4rem;grid-template-columns:repeat(4,1fr)}
 .rk-strip-image{max-width:46rem}
 @media (max-width:1100px){.rk-strip-text{grid-template-columns:repeat(2,1fr)}}
@@ -34,6 +34,7 @@ STYLE = """<style>
 .rk-said{margin:.2rem 0 .55rem;line-height:1.5} .rk-said b{font-weight:650}
 .rk-leaks{display:grid;gap:1rem 1.6rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,17rem),1fr))}
 </style>"""
+CLOSING = ".,:;!?)]}…’”"
 EXCERPT, BEFORE = 330, 60
 """Characters of a text that the strip shows, and how many of them stand before the first selected one."""
 
@@ -156,10 +157,10 @@ def _tile(title: str, drawn: str) -> str:
 
 
 def _joined(stretches: Sequence[tuple[str, bool]]) -> tuple[str, list[Mark]]:
-    """Stretches as one text with the selected ones marked."""
+    """Stretches as one text with the selected ones marked; no space stands before a comma or the like."""
     text, marks = "", []
     for piece, selected in stretches:
-        text += " " if text else ""
+        text += " " if text and piece[0] not in CLOSING else ""
         if selected:
             marks.append(Mark(len(text), len(text) + len(piece), "rk-sel"))
         text += piece

@@ -130,8 +130,8 @@ def curve_chart(title: str, across: str, curves: Sequence[Curve]) -> Chart:
         at = zip(curve.xs, curve.ys, strict=True)
         points = " ".join(f"{left + wide * x:.1f},{top + tall * (1 - y):.1f}" for x, y in at if math.isfinite(y))
         lines += f'<polyline points="{points}" {pen}/>'
-        x, y = left + (i % 2) * (wide / 2), top + tall + 62 + (i // 2) * 22
-        names += f'<path d="M{x:.1f} {y - 4:.1f}h40" {pen}/><text x="{x + 48:.1f}" y="{y:.1f}">'
+        x, y = (i % 2) * WIDTH / 2, top + tall + 62 + (i // 2) * 22
+        names += f'<path d="M{x:.1f} {y - 4:.1f}h38" {pen}/><text x="{x + 44:.1f}" y="{y:.1f}">'
         names += f"{escape(clipped(curve.name))}</text>"
     alt = f"Up: probability. Across: {across}. " + "; ".join(curve.name for curve in curves)
     return Chart(title, alt, grid + lines + names, top + tall + 62 + (len(curves) + 1) // 2 * 22)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from html import escape
 from typing import TYPE_CHECKING
 
 from rekd.ui import components, paint_said, report_parts
 from rekd.ui.components import UNIT_WORDS
-from rekd.ui.paint_said import Said
+from rekd.ui.paint_said import Line, Said
 from rekd.ui.report_parts import Drawer
 
 if TYPE_CHECKING:
@@ -67,34 +66,15 @@ def _card(record: Record, model: Model, said: Said) -> str:
 
 def _table(record: Record) -> str:
     """Masks as rows, models as columns, as on the page."""
-    painted, caption = record.painted, "Model on whose mask: what each model (columns) says from each mask (rows)"
-    heads = "".join(
-        f'<th scope="col">{escape(model.row)}<br><span class="rk-way">{escape(model.name)}</span></th>'
-        for model in record.models
-    )
-    rows = [_row(record, line) for line in (*painted.others, painted.line)]
-    return (
-        f'<p class="rk-caption">{caption}</p><div class="rk-scroll" tabindex="0" role="group" aria-label="{caption}">'
-        f'<table class="rk-table rk-whose" aria-label="{caption}"><thead><tr><th scope="col">mask</th>{heads}</tr>'
-        f"</thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    painted, columns = record.painted, {model.slot: (model.row, model.name) for model in record.models}
+    lines = [_line(record, line) for line in (*painted.others, painted.line)]
+    return paint_said.drawn(lines, columns, record.classes, record.input.label)
 
 
-def _row(record: Record, line: OnMask) -> str:
+def _line(record: Record, line: OnMask) -> Line:
     units = components.units_of(record.model(record.painted.slot).shown.units)
-    cells = "".join(_cell(record, answer, line.own == answer.slot) for answer in line.answers)
-    head = f'{escape(line.name)}<br><span class="rk-name">{line.count} of {line.n} {units}</span>'
-    return f'<tr><th scope="row">{head}</th>{cells}</tr>'
-
-
-def _cell(record: Record, answer: Answer, own: bool) -> str:
-    said, label = answer.prediction, record.input.label
-    signs = ['<span class="rk-wrong">✗ wrong</span>'] if label is not None and said.label != label else []
-    signs += ['<span class="rk-own">own</span>'] if own else []
-    signs += ['<span class="rk-breaks">breaks</span>'] if answer.breaks else []
-    named = f"<b>{escape(record.classes[said.label])}</b> {components.percent(said.confidence)}"
-    kind = ' class="rk-diagonal"' if own else ""
-    return f'<td{kind}>{named}<div class="rk-signs">{" ".join(signs)}</div></td>'
+    said = {answer.slot: _said(answer, record.model(answer.slot)) for answer in line.answers}
+    return Line(line.name, f"{line.count} of {line.n} {units}", said, line.own)
 
 
 def _rules(record: Record) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
@@ -20,7 +20,7 @@ from rekd.ui.report_charts import Bar, Chart
 
 if TYPE_CHECKING:
     from rekd.explanations.record import Method, Model, Record
-    from rekd.types import Explanation
+    from rekd.types import Explanation, Score
 
 DRAWN = 150_000
 """Characters of text that all drawings of a report share: a page under 2 MB whatever the signs. A review has 1,500."""
@@ -156,16 +156,26 @@ def score_charts(record: Record) -> list[Chart]:
     charts = []
     for score in {score.name: score for line in table.lines for score in line.scores}.values():
         held = [(line.name, s) for line in table.lines for s in line.scores if s.name == score.name]
-        entries = [Bar(name, s.value, _number(s.value), rows.get(name, "plain")) for name, s in held]
-        way = {"higher": ", higher is better", "lower": ", lower is better"}.get(score.better, "")
-        charts.append(report_charts.bars(f"{score.name}{way}", entries, max(-1.0, min(0.0, score.low)) / 2))
+        charts.append(_score_chart(score, held, rows))
     lines = [(line.name, line.curves, rows.get(line.name, "plain")) for line in table.lines if line.curves]
     said = f"probability of “{report_charts.clipped(record.classes[table.target], 20)}”"
     return charts + list(report_charts.faithfulness_curves(lines, said) if lines else ())
 
 
-def _number(value: float) -> str:
-    return f"{value:.3f}".replace("-0.000", "0.000").replace("-", "−") if math.isfinite(value) else "not defined"
+def _score_chart(score: Score, held: Sequence[tuple[str, Score]], tones: Mapping[str, str]) -> Chart:
+    """One measure of every row; values too small for a scale up to 1 have a scale of their own, which is said."""
+    values = [one.value for _, one in held if math.isfinite(one.value)]
+    tiny = components.small(values)
+    entries = [Bar(name, one.value, _number(one.value, tiny), tones.get(name, "plain")) for name, one in held]
+    way = {"higher": ", higher is better", "lower": ", lower is better"}.get(score.better, "")
+    if tiny:
+        top = max(map(abs, values))
+        return report_charts.bars(f"{score.name}{way}; up to {components.number(top, tiny)}", entries, high=top)
+    return report_charts.bars(f"{score.name}{way}", entries, max(-1.0, min(0.0, score.low)) / 2)
+
+
+def _number(value: float, tiny: bool) -> str:
+    return components.number(value, tiny) if math.isfinite(value) else "not defined"
 
 
 def score_table(record: Record) -> str:

@@ -24,7 +24,7 @@ LEAVES_OPEN = (
 
 
 def section(record: Record) -> list[str]:
-    """Heading, table, alarms, and what it proves; nothing where no model was checked."""
+    """Heading, alarms, table, and what it proves; nothing where no model was checked."""
     if record.proof is None:
         return []
     lines = [_line(record, moved) for moved in record.proof.moved]
@@ -37,8 +37,8 @@ def section(record: Record) -> list[str]:
     return [
         "<h2>Does what was left out matter?</h2>",
         f"<p>What each model left out was filled with {escape(record.proof.content)}: {how}. Its mask stayed.</p>",
-        proof_draw.movements(lines, f"What was left out holds other content, {record.choice.draws} times"),
         *alarms,
+        proof_draw.movements(lines, f"What was left out holds other content, {record.choice.draws} times"),
         f'<div class="rk-means"><p>{PROVES}</p><p>{LEAVES_OPEN}</p></div>',
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rekd.ui.curves import DASHES, FOURTH, NEUTRAL, STUDENT, TEACHER, THIRD, Line, Panel, chart
+from rekd.ui.curves import DASHES, FOURTH, NEUTRAL, STUDENT, TEACHER, THIRD, Line, Panel, chart, escaped
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -34,11 +34,12 @@ def curve_chart(rows: Mapping[str, Curves], judge: str, class_name: str) -> go.F
         panels.append(Panel(title, lines, from_zero=True, share=1.2))
     return chart(
         "curves",
-        f"Probability of “{class_name}” while units leave and come",
+        f"Probability of “{escaped(class_name)}” while units leave and come",
         panels,
         x_title="share of units, the best first",
         x_ticks=".0%",
-        subtitle=f"Judge {judge}. Removed: the sooner it falls, the better; added: the sooner it rises.",
+        # A line each: a chart cuts off what is too long for a narrow window.
+        subtitle=f"Judge {escaped(judge)}.<br>Removed: better if it falls sooner.<br>Added: better if it rises sooner.",
     )
 
 

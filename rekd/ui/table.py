@@ -96,7 +96,8 @@ class ScoreTable:
             for name, item in self.items.items()
         }
         figure = curve_chart(rows, self.desk.judge.name, self.desk.classes[self.target])
-        st.plotly_chart(figure, key="curves", config={"displaylogo": False})
+        alt = f"Probability of {self.desk.classes[self.target]} while units leave and come, for {', '.join(rows)}."
+        st.plotly_chart(figure, key="curves", config={"displaylogo": False}, alt=alt)
 
     def _begin(self) -> None:
         if self.rows:

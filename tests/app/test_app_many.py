@@ -68,6 +68,29 @@ def test_a_line_opens_in_the_full_view_and_the_way_back_leads_to_the_same_page()
     assert lines(reopened(at)) == lines(at), "the address opens the page of the table again"
 
 
+def test_previous_and_next_follow_the_order_of_the_table():
+    at = pasted("\n".join(["a lovely film", "the plot is slow", "great", "dull and weak and long", "never funny"]))
+    picked(at, "w_order").set_value("apart")
+    sound(at.run())
+    order = [int(re.search(r'aria-label="Input (\d+)"', block)[1]) for block in lines(at)]
+    assert sorted(order) == [1, 2, 3, 4, 5] != order
+    at.button(key=f"many_open_{order[1]}").click()
+    sound(at.run())
+    assert "Line 2 of 5 in the table" in said(at)
+    seen = []
+    for key in ("many_next", "many_next", "many_next", "many_next", "many_previous"):
+        at.button(key=key).click()
+        sound(at.run())
+        (row,) = at.query_params["row"] if isinstance(at.query_params["row"], list) else [at.query_params["row"]]
+        seen.append(int(row))
+    assert seen == [order[2], order[3], order[4], order[0], order[4]]
+    cache.clear()
+    again = reopened(at)
+    assert "go by number: the table in its order was not drawn yet" in said(again)
+    again.button(key="many_next").click()
+    assert f"Input {seen[-1] % 5 + 1} of 5" in said(sound(again.run()))
+
+
 def test_the_table_says_what_the_cards_say():
     at = pasted("the end is great\nthe plot is slow, the act is worst and the end is dull")
     in_table = re.findall(r'rk-many-class">(\w+)</span><span title="([\d.]+)"', lines(at)[1])
@@ -78,6 +101,14 @@ def test_the_table_says_what_the_cards_say():
     ]
     assert [name for name, _ in in_table] == [name for name, _ in in_cards]
     assert [float(sure) for _, sure in in_table] == pytest.approx([float(sure) for _, sure in in_cards], abs=2e-4)
+
+
+def test_the_table_says_which_words_a_model_does_not_know():
+    at = pasted("a lovely 这部 film\na lovely film")
+    strange, plain = lines(at)
+    assert strange.count("This model does not know 2 of 5 words") == 4 and "does not know" not in plain
+    at.button(key="many_open_1").click()
+    assert "does not know 2 of 5 words" in cards(sound(at.run()))[0]
 
 
 def test_a_csv_file_with_labels_is_sifted():

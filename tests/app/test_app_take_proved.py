@@ -13,6 +13,7 @@ from rekd.explanations.record import to_json
 from rekd.models.rationale import RationaleModel
 from rekd.ui import paint, proof_runs
 from rekd.ui.report import page
+from rekd.units import words
 
 __all__ = ["taken"]
 
@@ -153,3 +154,11 @@ def test_the_command_line_proves_the_same(taken):
     opened(deeper="take", task="imdb", own="1", text=REVIEW)
     theirs = command(text=REVIEW, task="imdb")
     assert theirs.proof == taken[-1].proof and theirs.proof is not None and theirs.choice.draws == 100
+
+
+def test_the_command_line_takes_the_same_painted_mask_and_number_of_draws(taken):
+    mask = paint.pack([i in (1, 3) for i in range(len(words(REVIEW)))])
+    opened(deeper="take", task="imdb", own="1", text=REVIEW, painted=mask, draws="20")
+    theirs, ours = command(text=REVIEW, task="imdb", painted=mask, draws=20), taken[-1]
+    assert theirs.painted == ours.painted and theirs.painted is not None
+    assert theirs.proof == ours.proof and theirs.choice.draws == 20

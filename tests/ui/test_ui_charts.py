@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from rekd.config import TrainConfig
+from rekd.measures.faithfulness import Curves
 from rekd.ui import charts
 from rekd.ui.comparison import compare, shortened
 from rekd.ui.curves import MOST_POINTS, series, thin
+from rekd.ui.score_charts import curve_chart
 
 CLS = TrainConfig("digits", "cls", steps=200, rate=0.15)
 RE = replace(CLS, kind="re")
@@ -251,3 +253,10 @@ def test_a_name_is_shown_letter_by_letter_and_no_longer_than_fits():
 def test_thirty_settings_look_unlike_each_other():
     runs = [(f"r{n}", lines_of(RE), replace(RE, alpha=n / 30)) for n in range(30)]
     assert len({(trace.line.color, trace.line.dash) for trace in compare(runs).data}) == 30
+
+
+def test_curves_of_the_scores_fit_a_phone_and_show_names_letter_by_letter():
+    held = Curves((0.0, 0.5, 1.0), (0.9, 0.4, 0.1), (0.1, 0.8, 0.9), (0.9, 0.5, 0.1), (0.1, 0.5, 0.9))
+    title = curve_chart({"RE": held}, "<b>judge</b>", "a<b").layout.title
+    assert "“a&lt;b”" in title.text and "&lt;b&gt;judge&lt;/b&gt;" in title.subtitle.text
+    assert all(len(line) <= 48 for line in title.subtitle.text.split("<br>"))

@@ -89,6 +89,27 @@ def test_values_that_print_alike_share_the_star():
     assert components.best(rows[:2], "x") == set(), "where all tie nothing is best"
 
 
+def test_a_column_of_small_numbers_shows_their_digits():
+    rows = [
+        Row("a", {"x": Score("x", 0.00042, "lower", 0, 1, "", 0.0031), "y": score(0.25)}),
+        Row("b", {"x": score(0.00038, "lower"), "y": score(0.0004)}),
+        Row("c", {"x": score(0.0, "lower"), "y": score(0.5)}, control=True),
+    ]
+    table = components.table(rows, "c")
+    assert "4.2·10⁻⁴" in table and "± 3.1·10⁻³" in table and "★ 3.8·10⁻⁴" in table
+    assert ">0.000<" in table, "nothing at all is 0"
+    assert "0.250" in table and "0.000" in table.split("3.8·10⁻⁴")[1], "a column with large numbers keeps decimals"
+    assert components.best(rows, "x") == {"b"}
+
+
+@pytest.mark.parametrize(
+    ("value", "tiny", "said"),
+    [(0.5, False, "0.500"), (-0.0001, False, "0.000"), (-0.25, False, "−0.250"), (-0.00123, True, "−1.2·10⁻³")],
+)
+def test_numbers_are_written_alike_everywhere(value, tiny, said):
+    assert components.number(value, tiny) == said
+
+
 def test_a_single_row_is_best_of_nothing_and_nan_never_wins():
     assert components.best([Row("a", {"x": score(1)})], "x") == set()
     assert components.best([Row("a", {"x": score(float("nan"))}), Row("b", {"x": score(0.1)})], "x") == set()

@@ -105,6 +105,13 @@ def test_texts_keep_what_was_selected_and_are_cut_between_words(kept):
         assert set(said.split()) <= {"word", "other", "more", "…", *kept.split()}
 
 
+def test_no_space_stands_before_a_comma():
+    other = [("warm", True), (", it said", False), ("!", True), ("and", False)]
+    shown = proof_draw.text_strip(item([(0, 4)], [True]), "teacher", "warm", 4, [other], "T")
+    tile = shown.split("Scrambled 1</figcaption>")[1]
+    assert re.sub(r"<[^>]*>", "", tile).strip() == "warm, it said! and"
+
+
 def test_a_short_text_is_shown_whole_and_no_mark_is_needed():
     shown = proof_draw.text_strip(item([(0, 4)], [False]), "teacher", "word", 4, [[("other", False)]], "T")
     assert marked(shown) == [[], []] and "…" not in shown and "other" in shown

@@ -15,7 +15,7 @@ from records import LEAKS, explanation, model, record
 from reports import WILD, Seen, harmless
 
 from rekd.explanations.record import read, settled, to_json
-from rekd.types import Units
+from rekd.types import Score, Units
 from rekd.ui import theme
 from rekd.ui.report import LIMIT, page
 from rekd.ui.report_charts import Bar, bars, clipped
@@ -132,6 +132,20 @@ def test_bars_are_as_long_as_their_values_on_one_scale():
     widths = [float(width) for width in re.findall(r'<rect x="[^"]*" y="[^"]*" width="([\d.]+)"', chart.body)]
     assert widths[0] == pytest.approx(2 * widths[1], abs=0.2) and widths[2] < 1
     assert "c: none" in chart.alt
+
+
+def test_small_scores_have_digits_and_bars_that_can_be_seen():
+    made = record()
+    lines = tuple(
+        replace(line, scores=(Score("infidelity", value, "lower", 0, 1, ""),))
+        for line, value in zip(made.table.lines, (0.0008, 0.0004, 0.0002), strict=False)
+    )
+    made = replace(made, table=replace(made.table, lines=lines))
+    drawn = figures(made)
+    name, chart = next((name, chart) for name, chart in drawn.items() if name.startswith("infidelity"))
+    widths = [float(width) for width in re.findall(r'<rect x="[^"]*" y="[^"]*" width="([\d.]+)"', chart)]
+    assert widths[0] == pytest.approx(2 * widths[1], rel=0.01) and widths[1] > 50
+    assert name.endswith("up to 8.0·10⁻⁴") and "4.0·10⁻⁴" in chart and "8.0·10⁻⁴" in page(made)
 
 
 def test_a_long_name_is_cut_by_the_room_it_takes():

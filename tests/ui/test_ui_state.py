@@ -187,3 +187,10 @@ def test_the_rules_offered_are_those_that_exist():
     from rekd.types import MASK_RULES
 
     assert set(state.RULES) == set(MASK_RULES)
+
+
+def test_an_empty_slot_is_written_as_a_dash_and_understood_as_a_word_too():
+    for name in ("-", "none"):
+        view, notes = parse({"teacher": name, "cls": "imdb-cls", "methods": name})
+        assert (view.teacher, view.cls, view.methods, notes) == ("-", "imdb-cls", (), [])
+    assert address(view) == {"teacher": "-", "cls": "imdb-cls", "methods": "-"}

@@ -4,6 +4,7 @@
 // outside is set as textContent or as an attribute, never as HTML.
 
 const boards = new WeakMap();
+const REACH = 24; // pixels from a word within which a press is meant for it
 
 export default function (component) {
   const root = component.parentElement;
@@ -182,11 +183,27 @@ class Board {
     return found && this.board.contains(found) ? this.cells[found.dataset.number] : null;
   }
 
+  // A press between two words means the nearer one; a press further off, on the scroll bar or on what was never read
+  // means none.
+  near({ clientX: x, clientY: y, target }) {
+    const { left } = this.place.getBoundingClientRect();
+    if (target.closest(".unread") || x > left + this.place.clientLeft + this.place.clientWidth) return null;
+    let [nearest, least] = [null, REACH];
+    for (const cell of this.cells) {
+      for (const box of cell.node.getClientRects()) {
+        const off = Math.hypot(Math.max(box.left - x, 0, x - box.right), Math.max(box.top - y, 0, y - box.bottom));
+        if (off < least) [nearest, least] = [cell, off];
+      }
+    }
+    return nearest;
+  }
+
   begin(event) {
-    if (event.button !== 0 || !event.isPrimary || !this.at(event.clientX, event.clientY)) return;
+    if (event.button !== 0 || !event.isPrimary) return;
+    const cell = this.at(event.clientX, event.clientY) ?? this.near(event);
+    if (!cell) return;
     event.preventDefault(); // neither a selection of text nor a picture that is dragged
     this.board.setPointerCapture(event.pointerId);
-    const cell = this.at(event.clientX, event.clientY);
     this.stroke = { before: [...this.mask], on: !this.on(cell), x: event.clientX, y: event.clientY };
     this.focus(cell, true);
     this.touch(cell);

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from test_browser import Visitor, address, chromium, home  # noqa: F401
+from visitor import Visitor
 
 from rekd.ui import paint
 from rekd.units import words
@@ -62,13 +62,11 @@ class Painter(Visitor):
 
 
 @pytest.fixture
-def painter(chromium, address):  # noqa: F811
+def painter(chromium, address):
     visitor = Painter(chromium, f"{address}?deeper=paint&task=imdb&own=1&text={quote(WILD)}")
     visitor.units.first.wait_for()
     yield visitor
-    visitor.settle()
-    assert visitor.complaints == []
-    visitor.context.close()
+    visitor.leave()
 
 
 def test_every_character_is_shown_and_each_word_has_a_name(painter):
@@ -103,6 +101,25 @@ def test_by_mouse_press_drag_erase_undo_and_the_models_follow(painter):
     painter.page.reload()
     painter.units.first.wait_for()
     painter.comes([2, 4, 5])
+
+
+def test_a_drag_that_begins_between_two_words_paints_from_the_nearer_one(painter):
+    painter.clear()
+    before, after = (painter.units.nth(number).bounding_box() for number in (21, 22))
+    gap = before["x"] + before["width"], after["x"]
+    assert gap[1] - gap[0] > 2, "two words of one line with a space between them"
+    y = after["y"] + after["height"] / 2
+    painter.page.mouse.move(gap[1] - 0.5, y)
+    painter.page.mouse.down()
+    painter.page.mouse.move(*painter.middle(23))
+    painter.page.mouse.up()
+    painter.comes([22, 23])
+    painter.page.mouse.click(gap[0] + 0.5, y)
+    painter.comes([21, 22, 23])
+    box = painter.page.locator(".flow").bounding_box()
+    painter.page.mouse.click(box["x"] + box["width"] - 20, box["y"] + box["height"] - 12)
+    painter.settle()
+    assert painter.on() == [21, 22, 23], "far from every word nothing is painted"
 
 
 def test_by_keyboard_and_focus_stays_on_the_word_after_each_press(painter):
@@ -164,7 +181,7 @@ def test_started_from_the_teacher_and_looked_away(painter):
     painter.comes(changed)
 
 
-def test_patches_by_mouse_and_keyboard(chromium, address):  # noqa: F811
+def test_patches_by_mouse_and_keyboard(chromium, address):
     painter = Painter(chromium, f"{address}?deeper=paint&task=digits&painted=64-8000000000000000")
     painter.units.first.wait_for()
     painter.comes([0])
@@ -180,5 +197,4 @@ def test_patches_by_mouse_and_keyboard(chromium, address):  # noqa: F811
     painter.page.keyboard.press("Space")
     painter.comes([0, 9, 10, 11, 12, 25])
     assert painter.page.evaluate(FOCUSED) == 25
-    assert painter.complaints == []
-    painter.context.close()
+    painter.leave()
