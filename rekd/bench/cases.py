@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,7 @@ class Case:
 
 
 _MINI, _BASE = bert(4, 256, 4), bert(12, 768, 12)
+_OF_BASE = "REKD, BERT-Mini from BERT-base, 256 pieces, teacher"
 _TINY, _VIT_BASE = vit(12, 192, 3), vit(12, 768, 12)
 _SMALL, _LARGER = vit(4, 128, 4), vit(8, 256, 4)
 _DIGITS = {"side": 64, "patch": 8, "task": "digits", "batch": 64}
@@ -65,15 +66,9 @@ CASES: dict[str, tuple[Case, ...]] = {
         Case("REKD, ViT-Tiny from ViT-Base, 224 px", _TINY, _VIT_BASE),
         Case("REKD, ViT-Tiny from ViT-Base, 224 px, compiled", _TINY, _VIT_BASE, compiled=True),
         Case("RE, BERT-Mini, 256 pieces", _MINI, task="imdb"),
-        Case("REKD, BERT-Mini from BERT-base, 256 pieces, teacher kept", _MINI, _BASE, task="imdb"),
-        Case("the same, compiled", _MINI, _BASE, task="imdb", compiled=True),
-        Case(
-            "REKD, BERT-Mini from BERT-base, 256 pieces, teacher in the step (student view)",
-            _MINI,
-            _BASE,
-            task="imdb",
-            values={"teacher_view": "student"},
-        ),
+        Case(f"{_OF_BASE} kept", _MINI, _BASE, task="imdb"),
+        Case(f"{_OF_BASE} kept, compiled", _MINI, _BASE, task="imdb", compiled=True),
+        Case(f"{_OF_BASE} in the step (student view)", _MINI, _BASE, task="imdb", values={"teacher_view": "student"}),
         Case("REKD, ViT 4 x 128 from ViT 8 x 256, 32 px", _SMALL, _LARGER, 256, 32, 4),
         Case("REKD, ViT 4 x 128 from ViT 8 x 256, 32 px, compiled", _SMALL, _LARGER, 256, 32, 4, compiled=True),
     ),
@@ -139,8 +134,3 @@ def _texts(reader: ReaderConfig, labels: torch.Tensor, ids: torch.Tensor) -> Enc
     real = torch.ones(ROWS, PIECES, dtype=torch.bool)
     n_units = torch.ones(ROWS, int(units.max()) + 1, dtype=torch.bool)
     return Encoded(ids.int(), real, units.short().expand(ROWS, -1), n_units, labels, torch.arange(ROWS))
-
-
-def small(case: Case) -> Case:
-    """The same with a batch of two, for trying a case out."""
-    return replace(case, batch=2)

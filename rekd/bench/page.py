@@ -120,8 +120,10 @@ def machine() -> dict[str, Any]:
     """What the numbers were taken on."""
     from importlib import metadata
 
-    names = ("torch", "streamlit")
-    versions = {name: metadata.version(name) for name in names}
+    versions = {}
+    for name in ("torch", "streamlit"):
+        with suppress(metadata.PackageNotFoundError):  # a machine that only trains needs no Streamlit
+            versions[name] = metadata.version(name)
     system = {"system": platform.system(), "cores": os.cpu_count(), "python": platform.python_version()}
     return {**system, **versions, "date": date.today().isoformat()}
 
