@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rekd.cli.data import add_data
 from rekd.cli.explain import add_explain
+from rekd.cli.extract import add_extract
 from rekd.cli.runs import add_runs
 from rekd.cli.sweep import add_sweep
 from rekd.cli.train import INTERRUPTED, add_train
@@ -43,7 +44,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rekd", description="Train, evaluate and explain rationale models.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (add_train, add_sweep, add_runs, add_data, _add_evaluate, add_explain, _add_promote, _add_bench):
+    for add in (
+        add_train,
+        add_sweep,
+        add_runs,
+        add_data,
+        _add_evaluate,
+        add_explain,
+        add_extract,
+        _add_promote,
+        _add_bench,
+    ):
         add(commands)
     return parser
 

@@ -13,7 +13,18 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.utils import logging as hf_logging
 
-from rekd.models.backbone import Hidden, attend, like, masked_mean, may_cut, may_look, pick, visible_first
+from rekd.models.backbone import (
+    Hidden,
+    attend,
+    learn_visible,
+    like,
+    masked_mean,
+    may_cut,
+    may_look,
+    only_visible_learn,
+    pick,
+    visible_first,
+)
 from rekd.types import Batch
 
 ATTENTION = "rekd"
@@ -107,6 +118,9 @@ class TextTower(nn.Module):
         content = like(content, self.encoder)
         if visible is not None and self._first_position is not None and may_cut(visible):
             return self._encode_visible(content, visible)
+        if visible is not None and self._first_position is not None and only_visible_learn(visible):
+            tokens = learn_visible(self._layers, content, visible, batch.token_mask[:, None, None, :])
+            return Hidden(tokens[:, :0], tokens, visible)
         extra = {} if visible is None else {"visible": visible}
         tokens = self.encoder(inputs_embeds=content, attention_mask=self._allowed(batch), **extra).last_hidden_state
         return Hidden(tokens[:, :0], tokens, batch.token_mask.float() if visible is None else visible)
@@ -121,9 +135,13 @@ class TextTower(nn.Module):
     def _encode_visible(self, content: Tensor, visible: Tensor) -> Hidden:
         """The same by a cut of the sequence: invisible tokens are not computed, the others keep their positions."""
         order, kept = visible_first(visible)
-        inputs = {"inputs_embeds": pick(content, order), "position_ids": order + self._first_position}
-        tokens = self.encoder(**inputs, attention_mask=kept.long()).last_hidden_state
+        tokens = self._layers(pick(content, order), order, kept)
         return Hidden(tokens[:, :0], tokens, kept)
+
+    def _layers(self, content: Tensor, places: Tensor, visible: Tensor) -> Tensor:
+        """All layers over tokens that stood at `places`, attending to the visible ones: (B, S, D), (B, S), (B, S)."""
+        inputs = {"inputs_embeds": content, "position_ids": places + self._first_position}
+        return self.encoder(**inputs, attention_mask=visible.long()).last_hidden_state
 
     def prepare(self, content: Tensor) -> Tensor | None:
         """What the first layer reads, whatever is visible: hidden states, queries, keys and values, each (T, D).

@@ -14,7 +14,17 @@ from torch import Tensor, nn
 
 from rekd.config import ReaderConfig
 from rekd.errors import reason
-from rekd.models.backbone import Hidden, attend, like, masked_mean, may_cut, pick, visible_first
+from rekd.models.backbone import (
+    Hidden,
+    attend,
+    learn_visible,
+    like,
+    masked_mean,
+    may_cut,
+    only_visible_learn,
+    pick,
+    visible_first,
+)
 from rekd.types import Batch
 
 SHAPING = frozenset(inspect.signature(VisionTransformer).parameters) - {"num_classes", "device", "dtype"}
@@ -77,14 +87,21 @@ class VisionTower(nn.Module):
         x = self.vit._pos_embed(content)
         if visible is not None:
             visible = torch.cat([visible.new_ones(len(visible), self.prefix), visible], 1)
+            if only_visible_learn(visible):
+                x = learn_visible(self._layers, x, visible, None)
+                return Hidden(x[:, : self.prefix], x[:, self.prefix :], seen)
             if may_cut(visible):  # invisible patches are not computed
                 order, visible = visible_first(visible)
                 x, seen = pick(x, order), visible[:, self.prefix :]
+        x = self._layers(x, None, visible)
+        return Hidden(x[:, : self.prefix], x[:, self.prefix :], seen)
+
+    def _layers(self, x: Tensor, _: Tensor | None, visible: Tensor | None) -> Tensor:
+        """All after the positions, which patches carry with them: (B, S, D), (B, S) -> (B, S, D)."""
         x = self.vit.norm_pre(self.vit.patch_drop(x))
         for block in self.vit.blocks:
             x = block(x, attn_mask=visible)
-        x = self.vit.norm(x) if self.final_norm else x
-        return Hidden(x[:, : self.prefix], x[:, self.prefix :], seen)
+        return self.vit.norm(x) if self.final_norm else x
 
     def classify(self, hidden: Hidden) -> Tensor:
         if hasattr(self.vit, "head_dist"):  # DeiT: class and distillation token have a head each
