@@ -79,7 +79,7 @@ def our_step(case: Case, device: torch.device) -> Callable[[int], Any]:
     config = training(case, "default")
     objective, feed = _parts(case, config, device)
     accelerator = Accelerator(mixed_precision="bf16" if device.type == "cuda" else "no", cpu=device.type == "cpu")
-    if objective.teacher is not None and pays(config, feed.data):
+    if objective.teacher is not None and pays(config, feed.data, feed.size):
         with accelerator.autocast():
             feed.kept = compute(objective.teacher, feed.data).to(device)
     engine, optimizer = engine_of(config, accelerator), make_optimizer(objective, config)

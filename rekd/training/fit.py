@@ -138,6 +138,8 @@ def _fit(config: TrainConfig, run: Path, accelerator: Accelerator, stop, heart: 
     set_seed(config.seed)
     torch.set_float32_matmul_precision("high")
     setup = prepare(config, accelerator.device)
+    if setup.teacher and pays(config, setup.feed.taught, setup.feed.size):
+        setup.feed.kept = _kept(setup, accelerator, stop).to(accelerator.device)
     trainer = assemble(setup, run, accelerator, stop, heart, tell)
     with reported(accelerator, run):
         progress = trainer.train()
@@ -166,8 +168,6 @@ def assemble(
     length = setup.reader.config.max_tokens if setup.spec.modality == "text" else len(setup.reader.units)
     teacher = Teacher(setup.teacher.model) if setup.teacher else None
     objective = Objective(setup.model, setup.config, teacher, fixed_length=length)
-    if teacher and pays(setup.config, setup.feed.taught):
-        setup.feed.kept = _kept(setup, accelerator, stop).to(accelerator.device)
     # Each call of the two is made under the run's precision.
     health, watch = accelerator.autocast()(Health(setup)), accelerator.autocast()(Watch(run, setup))
     told = {"stop": stop, **({"at": heart.at} if heart else {})}

@@ -42,9 +42,9 @@ class Kept:
         return Kept(self.selection.to(device), self.label.to(device))
 
 
-def pays(config: TrainConfig, data: Encoded) -> bool:
-    """Whether the teacher of a run reads the same at every step, and each example often enough to keep what it says."""
-    return not (config.augment and data.can_vary) and config.steps * config.batch_size >= len(data)
+def pays(config: TrainConfig, data: Encoded, rows: int) -> bool:
+    """Whether a run's teacher reads the same at every step, and each of `rows` examples, so that keeping costs less."""
+    return not (config.augment and data.can_vary) and config.steps * config.batch_size >= rows
 
 
 def keep(teacher: Checkpoint, data: Encoded, precision: str, heard: Heard = lambda done, all_: None) -> Kept:

@@ -124,13 +124,32 @@ def _prepare(config, run: Path, device: str, teacher_config, clock: Clock) -> _P
     teacher = None if teacher_config is None else _stand_in(teacher_config, accelerator.device)
     read = {"train_rows": max(TRAIN_ROWS, config.batch_size), "dev_rows": DEV_ROWS}
     setup = prepare(config, accelerator.device, teacher=teacher, **read)
-    trainer = assemble(setup, run, accelerator)
     started = time.perf_counter() - begun
     rows = {
         split: row_count(config.task, split) or len(data)
         for split, data in (("train", setup.feed.data), ("dev", setup.dev_split))
     }
+    with accelerator.autocast():
+        started += _asking(setup, rows["train"], clock)
+    trainer = assemble(setup, run, accelerator)
     return _Parts(config, setup, trainer, started, _reading(setup, clock), rows, len(moments(config.steps)))
+
+
+def _asking(setup, rows: int, clock: Clock) -> float:
+    """Seconds in which a teacher reads all that it is asked about beforehand; its answers here are blank."""
+    import torch
+
+    from rekd.training.kept import Kept, compute, pays
+
+    taught = setup.feed.taught
+    if setup.teacher is None or not pays(setup.config, taught, rows):
+        return 0.0
+    few = taught.take(range(min(FEWEST, len(taught))))
+    compute(setup.teacher.model, few)  # kernels are loaded at their first call
+    seconds = clock.of(lambda: compute(setup.teacher.model, few)) / len(few)
+    classes = len(setup.model.config.classes)
+    setup.feed.kept = Kept(torch.zeros(taught.unit_mask.shape), torch.zeros(len(taught), classes)).to(taught.device)
+    return rows * seconds
 
 
 def _reading(setup, clock: Clock) -> float:

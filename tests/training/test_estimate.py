@@ -61,6 +61,26 @@ def test_the_first_evaluation_of_a_process_is_not_taken_for_the_usual_one(monkey
     assert found.fault == "" and found.evaluation_seconds < 1  # .06 s an example would make it minutes for all of dev
 
 
+def test_what_a_teacher_is_asked_beforehand_is_part_of_the_start(monkeypatch):
+    from rekd.data import load_split
+    from rekd.training import kept
+
+    asked, real = [], kept.compute
+
+    def slow(model, data):
+        asked.append(len(data))
+        time.sleep(0.002 * len(data))
+        return real(model, data)
+
+    monkeypatch.setattr(kept, "compute", slow)
+    rows, teacher = len(load_split("digits", "train")), training("re", steps=10)
+    long = measure(training("rekd", steps=rows), "cpu", teacher)
+    assert long.fault == "" and long.start_seconds > 0.002 * rows and max(asked) <= 16, "a few tell what all take"
+    asked.clear()
+    short = measure(training("rekd", steps=10), "cpu", teacher)
+    assert short.start_seconds < long.start_seconds - 0.001 * rows and not asked
+
+
 def test_the_parameters_are_those_of_the_blueprint(told):
     from rekd.config import TrainConfig
     from rekd.training.blueprint import parameters

@@ -110,10 +110,10 @@ def test_the_newest_files_stay(folder, data, monkeypatch):
 
 def test_keeping_pays_where_each_example_is_read_and_reads_the_same(data):
     config = TrainConfig("imdb", "rekd", teacher="t", steps=3, batch_size=8)
-    assert pays(config, data)
-    assert not pays(replace(config, steps=2), data), "a third of the examples would be read for nothing"
+    assert pays(config, data, 24)
+    assert not pays(replace(config, steps=2), data, 24), "a third of the examples would be read for nothing"
     from helpers import image_config
 
     pictures = encode(images(), ImageReader(image_config().reader))
-    assert not pays(config, pictures), "crops and flips make each image another"
-    assert pays(replace(config, augment=False), pictures)
+    assert not pays(config, pictures, 24), "crops and flips make each image another"
+    assert pays(replace(config, augment=False), pictures, 24)

@@ -1,0 +1,66 @@
+"""The bench of a training step: both ways are made and timed, and the table says what was measured."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rekd.bench import cases, train
+from rekd.bench.cases import CASES, Case, data, training, vit
+from rekd.bench.train import Measured, Row
+
+TINY = Case("tiny", vit(1, 16, 2), vit(1, 16, 2), batch=4, side=64, patch=16, task="digits")
+CPU = torch.device("cpu")
+
+
+def test_every_case_is_a_run_under_both_presets():
+    for case in (*CASES["cuda"], *CASES["cpu"]):
+        ours, plain = training(case, "default"), training(case, "official")
+        assert (ours.kind, ours.batch_size) == (plain.kind, plain.batch_size) == (ours.kind, case.batch)
+        assert (ours.masking, plain.masking) == ("drop", "zero") and ours.dropout == plain.dropout
+        assert ours.engine == ("compile" if case.compiled else "graph")
+        assert plain.teacher_view == "student" and not plain.shared_noise
+
+
+@pytest.mark.parametrize("units", ["words", "tokens"])
+def test_random_texts_fill_what_is_read(units):
+    case = CASES["cuda"][4]
+    reader = replace(cases.ReaderConfig("text"), units=units)
+    made = data(case, reader)
+    assert made.content.shape == (cases.ROWS, 256) and made.token_mask.all()
+    owned = made.token_units[0][made.token_units[0] >= 0]
+    assert owned.unique().tolist() == list(range(made.unit_mask.shape[1]))
+    assert made.unit_mask.shape[1] == (256 if units == "tokens" else 191)
+
+
+def test_both_ways_are_timed_and_written_down(monkeypatch, tmp_path):
+    monkeypatch.setitem(CASES, "cpu", (TINY,))
+    monkeypatch.setattr(train, "SECONDS", 0.01)
+    said, out = [], tmp_path / "bench.json"
+    assert train.bench_train(None, out, said.append) == 0
+    assert any(line.startswith("| tiny | 4 | ") for line in said) and "TFLOPS" in said[-2]
+    (row,) = json.loads(out.read_text())["measured"]
+    for way in ("plain", "ours"):
+        assert 0 < row[way]["fastest"] <= row[way]["seconds"] <= row[way]["slowest"] < 5
+    assert row["flops"] > 1e5
+
+
+def test_the_plain_step_reads_its_terms_and_asks_its_teacher_at_every_step(monkeypatch):
+    asked = []
+    step = train.plain_step(TINY, CPU)
+    ask = train.Objective._ask
+    monkeypatch.setattr(train.Objective, "_ask", lambda self, pair: asked.append(pair) or ask(self, pair))
+    terms = step(0)
+    assert asked and terms["total"] > 0 and all(isinstance(value, float) for value in terms.values())
+    assert train.our_step(TINY, CPU).feed.kept is not None, "ours asked it once"
+
+
+def test_the_table_compares_at_one_batch():
+    plain, ours = Measured(0.1, 0.09, 0.11, 0.2, 2**30), Measured(0.02, 0.019, 0.021, 5.0, 2**29)
+    line = train.lines([Row("a case", 32, plain, ours, 1e12)], 5e14)[-1]
+    assert line == (
+        "| a case | 32 | 100.0 ms | 20.00 ms (19.00 to 21.00) | 5.0 | 1,600 | 5.0 s | 1,024 and 512 MB | 10% |"
+    )
