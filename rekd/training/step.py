@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,7 +63,7 @@ class Step:
         self.dual = torch.zeros((), device=device)
         selects = config.kind in ("re", "rekd")
         self.whole = torch.zeros((), device=device) if selects and not self.alone else None
-        self.generator = _generator(device)
+        self.seed = _seeding(device)
         self.index: Tensor | None = None
         self.sums: dict[str, Tensor] = {}
         self.steps = 0
@@ -98,6 +99,7 @@ class Step:
         config, pair = self.config, self._pair(shape)
         if first:
             self.way.refresh()
+            self._forget_gradients()
         with self._shapes(), self.way.micro_batch(last):
             terms = self.way.terms(pair, self.number, self.whole, self.dual)
             if measured:
@@ -119,10 +121,13 @@ class Step:
         norm = self.accelerator.clip_grad_norm_(self.objective.parameters(), self.config.clip)
         self._add({"gradient_norm": norm}, 1.0)
         self.optimizer.step()
-        # The gradients of several micro-batches meet in one place, which graphs must find again.
-        self.optimizer.zero_grad(set_to_none=self.config.accumulation == 1)
+        self._forget_gradients()
         if rate is not None and self.config.rate_form == "auto":
             self.dual += self.config.dual_step * (rate.detach() - self.config.rate)
+
+    def _forget_gradients(self) -> None:
+        """Those of several micro-batches meet in one place, which graphs must find again."""
+        self.optimizer.zero_grad(set_to_none=self.config.accumulation == 1)
 
     def _measure_rate(self, run: Callable, parts: list[np.ndarray], step: int) -> None:
         """R over all micro-batches and processes, from a pass of the generator alone."""
@@ -159,7 +164,7 @@ class Step:
     def _reseed(self, step: int, number: int) -> None:
         """Dropout is a function of (seed, step, micro-batch, process), so that a resumed run draws the same."""
         here = self.accelerator.process_index * self.config.accumulation + number
-        self.generator.manual_seed(_seeds(self.config.seed, step // SEEDS, here)[step % SEEDS])
+        self.seed(_seeds(self.config.seed, step // SEEDS, here)[step % SEEDS])
 
     def _set_rate(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
@@ -176,11 +181,11 @@ class Step:
             self.sums[name].add_(value.detach(), alpha=weight)
 
 
-def _generator(device: torch.device) -> torch.Generator:
-    """What dropout draws from; to seed it alone is fast, where `torch.manual_seed` looks for every kind of device."""
+def _seeding(device: torch.device) -> Callable[[int], Any]:
+    """What seeds the numbers that dropout draws there, and no others: `torch.manual_seed` looks for all devices."""
     if device.type == "cuda":
-        return torch.cuda.default_generators[device.index or 0]
-    return torch.mps._get_default_mps_generator() if device.type == "mps" else torch.default_generator
+        return torch.cuda.default_generators[device.index or 0].manual_seed
+    return {"cpu": torch.default_generator.manual_seed}.get(device.type, torch.manual_seed)
 
 
 @lru_cache(maxsize=64)

@@ -60,10 +60,10 @@ class Working:
         self.masters = [named[name] for name in order]
         self.flat = _in_one_piece(self.masters)
         self.low = self.flat.to(torch.bfloat16)
-        leaves = [part.requires_grad_() for part in _parts(self.low, self.masters)]
-        self.sharp = list(sharp.values())
-        self.copies = dict(zip(order, leaves, strict=True)) | sharp
-        self.leaves = [*leaves, *self.sharp]
+        self.lows = [part.requires_grad_() for part in _parts(self.low, self.masters)]
+        self.copies = dict(zip(order, self.lows, strict=True)) | sharp
+        self.leaves = list(self.copies.values())
+        self.given: Tensor | None = None
         if objective.teacher is not None:
             objective.teach_by(Teacher(_halved(objective.teacher)))
 
@@ -71,6 +71,8 @@ class Working:
         return nullcontext()
 
     def terms(self, *arguments) -> dict[str, Tensor]:
+        for low in self.lows:  # of a capture that broke off
+            low.grad = None
         return functional_call(self.objective, self.copies, arguments)
 
     def rates(self, *arguments) -> Tensor:
@@ -82,16 +84,15 @@ class Working:
 
     @torch.no_grad()
     def hand_over(self) -> None:
-        copies = self.leaves[: len(self.masters)]
-        given = torch.cat([(torch.zeros_like(c) if c.grad is None else c.grad).flatten() for c in copies]).float()
-        for copied in copies:
-            copied.grad = None
-        if self.masters[0].grad is None:
-            for master, part in zip(self.masters, _parts(given, self.masters), strict=True):
-                master.grad = part
-            self.given = given
-        else:
+        used = [(master, low) for master, low in zip(self.masters, self.lows, strict=True) if low.grad is not None]
+        masters, lows = zip(*used, strict=True)
+        given = torch.cat([low.grad.flatten() for low in lows]).float()
+        if masters[0].grad is not None:
             self.given += given
+            return
+        self.given = given
+        for master, part in zip(masters, _parts(given, masters), strict=True):
+            master.grad = part
 
 
 def _in_one_piece(parameters: Sequence[Tensor]) -> Tensor:

@@ -142,3 +142,30 @@ def test_the_pull_of_each_term_is_measured_where_it_is_asked_for():
     assert step.pulls.keys() == plain.pulls.keys() == {"task", "rate"}
     for name, norm in plain.pulls.items():
         same(step.pulls[name], norm, atol=0.05, rtol=0.1, what=name)
+
+
+def test_what_no_term_reaches_is_left_alone_by_working_copies_too():
+    """Its gradient is none and not zero, by which weight decay would shrink it."""
+    step = on_copies(made("image", dropout=0.0, weight_decay=0.5))
+    unused = torch.nn.Parameter(torch.ones(64))
+    step.objective.register_parameter("unused", unused)
+    step.way = Working(step.objective)
+    step.optimizer.add_param_group({"params": [unused], "weight_decay": 0.5})
+    told(step, 3)
+    assert torch.equal(unused, torch.ones(64)) and unused.grad is None
+
+
+def test_a_state_says_nothing_of_the_device_it_was_made_on():
+    from rekd.training.state import flatten_optimizer, restore_optimizer
+
+    step, again = made("image", optimizer="muon"), made("image", optimizer="muon")
+    told(step, 3)
+    for group in step.optimizer.param_groups:  # as it is on a GPU
+        group["lr"] = torch.tensor(group["lr"])
+        group |= {"capturable": True} if "capturable" in group else {}
+    tensors, groups = flatten_optimizer(step.optimizer)
+    assert all(isinstance(group["lr"], float) for group in groups)
+    restore_optimizer(again.optimizer, tensors, groups)
+    assert not any(group.get("capturable") for group in again.optimizer.param_groups)
+    again(3)
+    assert again.means()["total"] > 0

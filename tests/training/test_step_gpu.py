@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 import warnings
 
@@ -9,6 +10,8 @@ import pytest
 import torch
 from helpers import same
 from stepping import made, told, weights
+
+from rekd.training.state import flatten_optimizer, restore_optimizer
 
 REKD = {"kind": "rekd", "teacher": "t"}
 PARTS = {"precision": "bf16", "device": "cuda"}
@@ -71,3 +74,22 @@ def test_what_cannot_be_captured_runs_as_it_is_and_says_so(caplog):
     step.objective.forward = types.MethodType(waits, step.objective)
     assert told(step, 6) == told(plain, 6)
     assert "can't be captured" in caplog.text
+
+
+@gpu
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_steps_go_on_from_a_state_to_the_numbers_of_an_unbroken_run(optimizer):
+    whole, first, again = (made("text", engine="graph", optimizer=optimizer, **PARTS, **REKD) for _ in range(3))
+    wanted = told(whole, 24)[12:]
+    told(first, 12)
+    weights_then, (tensors, groups) = first.objective.state_dict(), flatten_optimizer(first.optimizer)
+    json.dumps(groups)
+    again.objective.load_state_dict(weights_then)
+    restore_optimizer(again.optimizer, tensors, groups)
+    again.dual.copy_(first.dual)
+    for number, theirs in zip(range(12, 24), wanted, strict=True):
+        again(number)
+        mine = again.means()
+        for name in ("total", "r"):
+            same(mine[name], theirs[name], atol=1e-3, rtol=1e-2, what=f"{name} at step {number}")
+    assert again.graphs.graphs and not again.graphs.refused
