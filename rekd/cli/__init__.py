@@ -1,4 +1,4 @@
-"""The command line: python -m rekd train | sweep | runs | data | evaluate | explain | promote | bench."""
+"""The command line: python -m rekd train | sweep | runs | data | evaluate | explain | extract | promote | bench."""
 
 from __future__ import annotations
 
@@ -44,17 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rekd", description="Train, evaluate and explain rationale models.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (
-        add_train,
-        add_sweep,
-        add_runs,
-        add_data,
-        _add_evaluate,
-        add_explain,
-        add_extract,
-        _add_promote,
-        _add_bench,
-    ):
+    for add in (add_train, add_sweep, add_runs, add_data):
+        add(commands)
+    for add in (_add_evaluate, add_explain, add_extract, _add_promote, _add_bench):
         add(commands)
     return parser
 
@@ -127,10 +119,11 @@ def _promote(arguments: argparse.Namespace) -> int:
 def _add_bench(commands) -> None:
     parser = commands.add_parser("bench", help="measure how fast this machine answers and trains")
     about = (
-        "app: Explore, seen in a browser; live: the page Train while a run trains, and when none does; methods: every "
-        "attribution method on one review and one digit; train: a training step, beside the same step written plainly"
+        "app: Explore, seen in a browser; infer: rationales and predictions, of one input and of many, "
+        "beside the plain way; live: the page Train while a run trains, and when none does; methods: every attribution "
+        "method on one review and one digit; train: a training step, beside the same step written plainly"
     )
-    parser.add_argument("what", choices=("app", "live", "methods", "train"), help=about)
+    parser.add_argument("what", choices=("app", "infer", "live", "methods", "train"), help=about)
     parser.add_argument("--browser", help="path of Chromium or Chrome (default: the one that is found)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON too")
     parser.set_defaults(run=_bench)
@@ -138,11 +131,13 @@ def _add_bench(commands) -> None:
 
 def _bench(arguments: argparse.Namespace) -> int:
     from rekd.bench.app import bench_app
+    from rekd.bench.infer import bench_infer
     from rekd.bench.live import bench_live
     from rekd.bench.methods import bench_methods
     from rekd.bench.train import bench_train
 
     if arguments.json:
         check_writable("--json", arguments.json)
-    benches = {"app": bench_app, "live": bench_live, "methods": bench_methods, "train": bench_train}
+    benches = {"app": bench_app, "infer": bench_infer, "live": bench_live}
+    benches |= {"methods": bench_methods, "train": bench_train}
     return benches[arguments.what](arguments.browser, arguments.json)

@@ -59,7 +59,7 @@ class _Answers:
 
 
 def chosen_rows(n: int, limit: int | None) -> np.ndarray:
-    """Row numbers of a split of n, in order: all, or `limit` of them by a seeded choice, the same as `evaluate` takes."""
+    """Row numbers of a split of n, in order: all, or `limit` of them by a seeded choice, which `evaluate` takes too."""
     if limit is None or limit >= n:
         return np.arange(n)
     return np.sort(np.random.default_rng(0).permutation(n)[:limit])
@@ -84,7 +84,8 @@ def extract(checkpoint: Checkpoint, split: Split, rows: np.ndarray, wish: Wish) 
     """
     for start in range(0, len(rows), WINDOW):
         window = _read(checkpoint, split, rows[start : start + WINDOW])
-        logits = selection_logits(checkpoint.model, window.data, wish.size)
+        with torch.inference_mode():  # 5 to 10 % faster on a CPU than no_grad, by `bench infer`
+            logits = selection_logits(checkpoint.model, window.data, wish.size)
         for draw in range(wish.draws):
             answers = _answer(checkpoint, window.data, logits, wish, draw)
             yield [_row(checkpoint, window, answers, wish, draw, place) for place in range(len(window.units))]
@@ -114,6 +115,7 @@ def _name_empty(reader, examples) -> None:
             raise NothingToRead(f"{example.id}: {error}") from error
 
 
+@torch.inference_mode()
 def _answer(checkpoint: Checkpoint, data: Encoded, logits: Tensor, wish: Wish, draw: int) -> _Answers:
     config, unit_mask, noise = checkpoint.model.config, data.unit_mask.cpu(), None
     if wish.rule == "sampled":
