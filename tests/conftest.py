@@ -26,9 +26,16 @@ def pytest_configure():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests marked `gpu` run where there is a CUDA device, and say so where there is none; `soak` where asked for."""
+    """Tests marked `gpu` run where there is a CUDA device, and say so where there is none; `soak` where asked for.
+
+    Of several workers one takes a file, and one all that drives a browser: two browsers and two apps at once would be
+    slower than one after the other.
+    """
     import torch
 
+    for item in items:
+        alone = "browser" if item.get_closest_marker("browser") else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(alone))
     if "soak" not in config.getoption("-m"):
         for item in items:
             if item.get_closest_marker("soak"):

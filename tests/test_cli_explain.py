@@ -76,6 +76,13 @@ def test_a_painted_mask_and_the_number_of_scrambled_inputs_are_taken_along(capsy
     assert View().draws == USUAL_DRAWS
 
 
+def test_a_method_that_samples_says_how_far_two_seeds_agree(capsys):
+    """A file is not filled in later, as the page is."""
+    assert explain("--task", "imdb", "--format", "json", "--methods", "KernelShap") == 0
+    (method,) = json.loads(capsys.readouterr().out)["methods"]
+    assert 0 <= method["shown"]["details"]["iou_two_seeds"] <= 1
+
+
 def test_text_can_be_written_to_a_file_too(tmp_path):
     path = tmp_path / "marks.txt"
     assert explain("--model", "imdb-re", "--out", str(path)) == 0

@@ -105,8 +105,9 @@ def _methods(desk: Desk, example: Example, k: int, left_out: list[str], telling:
         return
     for name in sorted(view.methods, key=lambda name: attributing.passes(info, example, name)):
         try:
-            with telling(name):
-                item = attributing.attribution(info, example, name, k, view.seed, target)
+            with telling(name):  # a file is not filled in later, as the page is
+                ask = attributing.second_seed if METHODS[name].samples else attributing.attribution
+                item = ask(info, example, name, k, view.seed, target)
         except (ValueError, RuntimeError, MemoryError) as fault:  # a method that does not fit this model, or memory
             before = "" if isinstance(fault, DoesNotFit) else f"{name} can't explain {info.name}: "
             left_out.append(f"{before}{fault}"[:1000])
