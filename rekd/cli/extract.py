@@ -72,8 +72,10 @@ def _wish(arguments: argparse.Namespace) -> Wish:
     if arguments.limit is not None:
         between("--limit", arguments.limit, 1, 10**9)
     if arguments.draws > 1 and arguments.rule != "sampled":
-        raise ValueError(f"--draws is {arguments.draws}, and masks by {arguments.rule} are the same each time; "
-                         "leave it out, or take --rule sampled")  # fmt: skip
+        raise ValueError(
+            f"--draws is {arguments.draws}, and masks by {arguments.rule} are the same each time; "
+            "leave it out, or take --rule sampled"
+        )
     return Wish(arguments.rule, arguments.draws, arguments.seed, arguments.batch, arguments.all_units)
 
 

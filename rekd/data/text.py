@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rekd.data.encoded import Encoded
-from rekd.types import Batch, Example, Split
-from rekd.units import NothingToRead, TextReader
+from rekd.types import Example, Split
+from rekd.units import NothingToRead, Reading, TextReader
 
 CHUNK = 512
 """Texts tokenised at a time: enough for the tokeniser's threads, little memory for offsets."""
@@ -37,7 +37,7 @@ def collate(
     batches = []
     for start in range(0, len(split), CHUNK):
         stop = min(start + CHUNK, len(split))
-        batches.append(_read(reader, [split[row] for row in range(start, stop)]))
+        batches.append(read_named(reader, [split[row] for row in range(start, stop)]).batch)
         if progress:
             progress(stop, len(split))
     return Encoded(
@@ -50,9 +50,14 @@ def collate(
     )
 
 
-def _read(reader: TextReader, examples: list[Example]) -> Batch:
+def read_named(reader: TextReader, examples: Sequence[Example]) -> Reading:
+    """`reader.read`, which says what an example without anything to read is called.
+
+    Raises:
+        NothingToRead: see above.
+    """
     try:
-        return reader.read(examples).batch
+        return reader.read(examples)
     except NothingToRead:
         for example in examples:
             try:

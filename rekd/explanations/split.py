@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rekd.explanations.spreadsheet import _safe
+from rekd.explanations.spreadsheet import safe
 from rekd.files import replaced_file
 from rekd.types import Modality
 
@@ -83,7 +83,7 @@ def _csv(path: Path, columns: pa.Schema) -> Iterator[Write]:
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else _safe(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else safe(value)
 
 
 FORMATS = {".parquet": _parquet, ".jsonl": _json_lines, ".csv": _csv}

@@ -81,11 +81,11 @@ def _by_hand(record: Record, image: bool) -> dict[int, int]:
 
 def _csv(rows: Iterable[Sequence[Cell]]) -> bytes:
     held = io.StringIO()
-    csv.writer(held).writerows([_safe(cell) for cell in row] for row in rows)
+    csv.writer(held).writerows([safe(cell) for cell in row] for row in rows)
     return held.getvalue().encode("utf-8-sig")
 
 
-def _safe(cell: Cell) -> Cell:
+def safe(cell: Cell) -> Cell:
     """Texts that a spreadsheet would run get an apostrophe before them; numbers that are none stay empty."""
     if isinstance(cell, float) and not math.isfinite(cell):
         return None

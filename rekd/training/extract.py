@@ -13,9 +13,9 @@ from torch import Tensor
 from rekd import masks
 from rekd.checkpoints import Checkpoint
 from rekd.data import Encoded, encode_images
+from rekd.data.text import read_named
 from rekd.training.evaluate import label_logits, selection_logits
 from rekd.types import Split, Units
-from rekd.units import NothingToRead
 
 WINDOW = 1024
 """Examples that are read, answered and handed on before the next are: what memory holds, however long the split is."""
@@ -97,22 +97,9 @@ def _read(checkpoint: Checkpoint, split: Split, rows: np.ndarray) -> _Window:
         data = encode_images(split.take(rows), reader, rows)
         return _Window(data.to(device), [reader.units] * len(rows))
     examples = [split[int(row)] for row in rows]
-    try:
-        reading = reader.read(examples)
-    except NothingToRead:
-        _name_empty(reader, examples)
-        raise
+    reading = read_named(reader, examples)
     data = Encoded(**vars(reading.batch))
     return _Window(data.to(device), reading.units, [example.text for example in examples], reading.stops)
-
-
-def _name_empty(reader, examples) -> None:
-    """Raise what an example without anything to read raises, with its name."""
-    for example in examples:
-        try:
-            reader.read([example])
-        except NothingToRead as error:
-            raise NothingToRead(f"{example.id}: {error}") from error
 
 
 @torch.inference_mode()

@@ -24,7 +24,6 @@ from rekd.training.loop import NotFinite, Trainer
 from rekd.training.snapshots import path_of, steps
 from rekd.training.state import load_state
 from rekd.training.status import Status
-from rekd.training.step import learning_rate
 from rekd.training.stopping import Stopped
 from rekd.training.task import Objective
 from rekd.training.watch import Watch
@@ -94,14 +93,6 @@ def agree(again, whole):
     for mine, theirs in zip(lines(again.run), lines(whole.run), strict=True):
         mine.pop("examples_per_second"), theirs.pop("examples_per_second")
         assert mine == theirs
-
-
-def test_the_learning_rate_rises_then_falls_to_nothing():
-    config = replace(CONFIG, steps=100, warmup=0.1, learning_rate=1.0)
-    assert learning_rate(0, config) == pytest.approx(0.1)
-    assert learning_rate(10, config) == pytest.approx(1.0)
-    assert learning_rate(55, config) == pytest.approx(0.5)
-    assert learning_rate(99, config) < 0.001
 
 
 def test_metrics_hold_every_term_by_name(tmp_path, data):

@@ -8,8 +8,9 @@ import torch
 from helpers import same
 from stepping import made, told, weights
 
+from rekd.config import TrainConfig
 from rekd.training.capture import BUCKETS, REPAID, engine_of, plainly
-from rekd.training.step import _seeds
+from rekd.training.step import _seeds, learning_rate
 from rekd.training.working import Working
 
 MODALITIES = ("text", "image")
@@ -92,10 +93,18 @@ def test_no_step_waits_for_what_a_tensor_holds(monkeypatch):
     step.graphs = plainly  # no CUDA here: what would be captured is called as it is
     told(step, 2)
     waits = []
-    for name in ("item", "tolist", "__float__", "__int__", "__bool__", "__index__", "numpy", "nonzero"):
+
+    def counted(name):
         real = getattr(torch.Tensor, name)
-        noted = lambda self, *a, _name=name, _real=real, **k: waits.append(_name) or _real(self, *a, **k)  # noqa: E731
-        monkeypatch.setattr(torch.Tensor, name, noted)
+
+        def call(self, *given, **named):
+            waits.append(name)
+            return real(self, *given, **named)
+
+        return call
+
+    for name in ("item", "tolist", "__float__", "__int__", "__bool__", "__index__", "numpy", "nonzero"):
+        monkeypatch.setattr(torch.Tensor, name, counted(name))
     for number in range(2, 6):
         step(number)
     assert not waits
@@ -169,3 +178,11 @@ def test_a_state_says_nothing_of_the_device_it_was_made_on():
     assert not any(group.get("capturable") for group in again.optimizer.param_groups)
     again(3)
     assert again.means()["total"] > 0
+
+
+def test_the_learning_rate_rises_then_falls_to_nothing():
+    config = TrainConfig("digits", "re", steps=100, warmup=0.1, learning_rate=1.0)
+    assert learning_rate(0, config) == pytest.approx(0.1)
+    assert learning_rate(10, config) == pytest.approx(1.0)
+    assert learning_rate(55, config) == pytest.approx(0.5)
+    assert learning_rate(99, config) < 0.001
