@@ -53,3 +53,13 @@ def seeded():
     import torch
 
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def at_home():
+    """A test that leaves another working directory behind fails itself, and not whatever comes after it."""
+    before = os.getcwd()
+    yield
+    after = os.getcwd()
+    os.chdir(before)
+    assert after == before, f"the test left the working directory at {after}"

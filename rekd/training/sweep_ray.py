@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -174,13 +174,13 @@ def train_one(folder: str, cwd: str, wish: str, cpu: bool) -> tuple[str, str]:
         )
     if asked.exists():
         return "stopped", "It had not begun."
-    with suppress(OSError):  # a teacher may be named by a path from there; where it can't be found, the run says so
-        os.chdir(cwd)
+    # A teacher may be named by a path from there; where it can't be found, the run says so.
+    there = chdir(cwd) if Path(cwd).is_dir() else nullcontext()
     try:
         from rekd.training.fit import fit
         from rekd.training.runs import read_config
 
-        with stop_on_signal(lambda: None, run) as stop:
+        with there, stop_on_signal(lambda: None, run) as stop:
             fit(read_config(run), run, cpu=cpu, stop=lambda: stop() or asked.exists())
     except Stopped as stopped:
         return "stopped", str(stopped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.machinery
+import os
 import sys
 import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor
@@ -102,8 +103,10 @@ def test_a_node_that_does_not_see_the_folder_says_so(tmp_path):
 def test_a_run_that_can_not_be_trained_fails_with_its_cause(tmp_path):
     (made,) = trials(tmp_path, [Point({}, small("rekd", teacher=str(tmp_path / "nobody")))])
     sweep_ray._write(made)
+    here = os.getcwd()
     state, cause = train_one(str(made.folder), str(tmp_path), str(tmp_path / WISH), True)
     assert state == "failed" and "There is no checkpoint" in cause
+    assert os.getcwd() == here, "the worker stays where it was for the next run"
 
 
 def test_a_cluster_is_joined_with_our_settings_and_left(ray, monkeypatch):
