@@ -20,6 +20,7 @@ RATE_FORMS = ("auto", "example", "count")
 PRECISIONS = ("auto", "fp32", "bf16")
 OPTIMIZERS = ("adamw", "muon")
 ENGINES = ("auto", "eager", "graph", "compile")
+AUGMENTATIONS = ("standard", "strong")
 REPORTS = ("", "tensorboard")
 MOST_WATCHED = 8
 INCIDENTAL = ("seed", "watched", "report_to", "log_every", "keep_states")
@@ -122,7 +123,7 @@ class TrainConfig:
     kind: str
     preset: str = "default"
     teacher: str = ""
-    """Folder or name of the teacher's checkpoint; needed by rekd alone."""
+    """Folder or name of the teacher's checkpoint; rekd needs one, cls may learn from its predictions (a control)."""
     backbone: str = ""
     """Hub id, local folder or timm name; empty takes the task's own (rekd.data.spec)."""
     backbone_args: Mapping[str, Any] = field(default_factory=dict)
@@ -175,6 +176,9 @@ class TrainConfig:
     dropout: float = 0.1
     augment: bool = True
     """Images: random crop and flip on the training split (digits are never flipped)."""
+    augmentation: str = "standard"
+    """strong (ours, where `augment`): besides, each image is changed in one way more, by a random amount; larger vision
+    models from random weights need it, see rekd.data.augmenting."""
     seed: int = 2026
     """Paper: seeds 2026 to 2035."""
     precision: str = "auto"
@@ -185,6 +189,8 @@ class TrainConfig:
     """Steps between evaluations on dev, beside that of the last step; 0 takes a twentieth of the run, at least 25."""
     patience: int = 0
     """Evaluations without a better dev accuracy before stopping early; 0 never stops early."""
+    stop_at: float = 0.0
+    """Dev accuracy at which training stops early, for a teacher that is weak on purpose; 0 never stops it."""
     dev_limit: int = 0
     """Examples of dev used while training; 0 uses all."""
     log_every: int = 10
@@ -203,11 +209,12 @@ class TrainConfig:
         choose("rate_form", self.rate_form, RATE_FORMS)
         choose("precision", self.precision, PRECISIONS)
         choose("optimizer", self.optimizer, OPTIMIZERS)
+        choose("augmentation", self.augmentation, AUGMENTATIONS)
         choose("engine", self.engine, ENGINES)
         choose("pooling", self.pooling, ("mean", "first"))
         if self.units:
             choose("units", self.units, UNIT_KINDS)
-        for name in ("alpha", "rate", "warmup", "dropout"):
+        for name in ("alpha", "rate", "warmup", "dropout", "stop_at"):
             between(name, getattr(self, name), 0.0, 1.0)
         for name in ("lambda_r", "rate_weight", "example_rate_weight", "dual_step", "weight_decay"):
             between(name, getattr(self, name), 0.0, 1e6)
@@ -225,8 +232,13 @@ class TrainConfig:
             raise ValueError(f"batch_size {self.batch_size} is no multiple of accumulation {self.accumulation}")
         if self.kind == "rekd" and not self.teacher:
             raise ValueError("kind is 'rekd' and teacher is empty; name the teacher's checkpoint with --teacher")
-        if self.kind != "rekd" and self.teacher:
+        if self.kind not in ("rekd", "cls") and self.teacher:
             raise ValueError(f"kind {self.kind!r} learns without a teacher; leave teacher empty or use kind 'rekd'")
+        if self.kind == "cls" and self.teacher and (self.parts != "prediction" or self.teacher_view == "student"):
+            raise ValueError(
+                "kind 'cls' has no rationale and learns from a teacher's own predictions alone: give parts "
+                "'prediction' and teacher_view 'own' or 'own-sampled', or leave teacher empty"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

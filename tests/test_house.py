@@ -22,6 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("checkpoints",),
     ("measures",),
     ("explanations", "training"),
+    ("results",),
     ("ui", "bench"),
     ("cli", "pages"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rekd.config import (
+    AUGMENTATIONS,
     ENGINES,
     KINDS,
     MASKINGS,
@@ -56,11 +57,13 @@ HELP: dict[str, str] = {
     "clip": "largest norm of the gradient",
     "dropout": "share of hidden values dropped in training, 0 to 1",
     "augment": "images: random crop and flip in training",
+    "augmentation": f"{_one_of(AUGMENTATIONS)}: strong changes each image in one way more (where augment is on)",
     "seed": "of weights, order and masks",
     "precision": f"{_one_of(PRECISIONS)}; auto takes bf16 on a GPU that has it",
     "engine": f"{_one_of(ENGINES)}: how steps are made on a CUDA GPU; auto takes graph, and compile for a long run",
     "evaluate_every": "steps between evaluations on dev; 0: a twentieth of the run, and at least 25",
     "patience": "evaluations without a better dev accuracy before stopping early; 0: never",
+    "stop_at": "dev accuracy, 0 to 1, at which training stops, for a teacher weak on purpose; 0: never",
     "dev_limit": "examples of dev used while training; 0: all",
     "log_every": "steps between lines of metrics.jsonl",
     "keep_states": "states kept for --resume",
