@@ -234,10 +234,10 @@ class TrainConfig:
             raise ValueError("kind is 'rekd' and teacher is empty; name the teacher's checkpoint with --teacher")
         if self.kind not in ("rekd", "cls") and self.teacher:
             raise ValueError(f"kind {self.kind!r} learns without a teacher; leave teacher empty or use kind 'rekd'")
-        if self.kind == "cls" and self.teacher and (self.parts != "prediction" or self.teacher_view == "student"):
+        if self.kind == "cls" and self.teacher and (self.parts, self.teacher_view) != ("prediction", "own"):
             raise ValueError(
-                "kind 'cls' has no rationale and learns from a teacher's own predictions alone: give parts "
-                "'prediction' and teacher_view 'own' or 'own-sampled', or leave teacher empty"
+                "kind 'cls' selects nothing and can learn from a teacher's own predictions alone: give parts "
+                "'prediction' and teacher_view 'own', or leave teacher empty"
             )
 
     def to_dict(self) -> dict[str, Any]:

@@ -72,6 +72,11 @@ def test_values_that_do_not_go_together_are_refused():
         TrainConfig("imdb", "rekd")
     with pytest.raises(ValueError, match="kind 're' learns without a teacher"):
         TrainConfig(**TASK, teacher="imdb-teacher")
+    taught = {"task": "imdb", "kind": "cls", "teacher": "imdb-teacher"}
+    for given in ({}, {"parts": "both"}, {"parts": "prediction", "teacher_view": "student"}):
+        with pytest.raises(ValueError, match="a teacher's own predictions alone: give parts 'prediction'"):
+            TrainConfig(**taught, **given)
+    assert TrainConfig(**taught, parts="prediction").teacher == "imdb-teacher"
 
 
 def test_unknown_keys_are_refused_with_the_known_ones():

@@ -69,7 +69,7 @@ def model_card(info: Info, metrics: Mapping[str, Any], notes: Sequence[str] = ()
     training = info.training
     parts = [
         f"# {info.name}",
-        KIND_NAMES[info.config.kind] + ".",
+        _kind_of(info) + ".",
         *(
             ["**An exhibit, not a model to use**: it was trained so that its masks carry the label."]
             if info.role == "exhibit"
@@ -85,6 +85,11 @@ def model_card(info: Info, metrics: Mapping[str, Any], notes: Sequence[str] = ()
         *(["## Notes", *notes] if notes else []),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _kind_of(info: Info) -> str:
+    taught = info.config.kind == "cls" and info.training.get("teacher")
+    return KIND_NAMES[info.config.kind] + (", and learned from a teacher's predictions too" if taught else "")
 
 
 def _data(task: str) -> str:

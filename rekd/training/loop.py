@@ -170,8 +170,9 @@ class Trainer:
             return
         config, step = self.config, self.progress.step
         line = {"step": step, **values, "learning_rate": learning_rate(step - 1, config), "alpha": config.alpha}
-        if config.kind in ("re", "rekd"):
+        if config.kind in ("re", "rekd") or config.teacher:
             line["tau"] = masks.temperature(step - 1, config.steps - 1, config.tau_start, config.tau_end)
+        if config.kind in ("re", "rekd"):
             line["dual"], line["target_rate"] = float(self.step.dual), config.rate
         with (self.run / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

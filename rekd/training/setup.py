@@ -130,7 +130,7 @@ def prepare(
         NotAMatch: the teacher reads other units or classes. BackboneMissing, DataMissing, CheckpointError: as they say.
     """
     spec = trainable(config.task)
-    if config.kind == "rekd" and teacher is None:
+    if config.teacher and teacher is None:
         teacher = checkpoints.load(config.teacher, str(device))
     torch.manual_seed(config.seed)
     model, reader = new_model(config, spec)

@@ -37,8 +37,10 @@ class Progress:
     """Dev accuracy at each evaluation."""
 
     def ended(self, config: TrainConfig) -> bool:
-        """Whether the run has no step left: its last one is done, or its patience is over."""
-        return self.step >= config.steps or bool(config.patience) and self.stale >= config.patience
+        """Whether the run has no step left: its last one is done, its patience is over, or it is as good as wanted."""
+        tired = bool(config.patience) and self.stale >= config.patience
+        reached = bool(config.stop_at) and self.best_accuracy >= config.stop_at
+        return self.step >= config.steps or tired or reached
 
 
 def save_state(

@@ -33,7 +33,8 @@ class Objective(nn.Module):
     """The student with its objective; forward gives the mean of each term over the batch.
 
     Args:
-        model: the student. config: the run, with its rate and rate weight filled in. teacher: needed by kind rekd.
+        model: the student. config: the run, with its rate and rate weight filled in. teacher: needed by kind rekd; a
+            cls may have one.
         fixed_length: L of the official count penalty; 0 elsewhere.
     """
 
@@ -64,7 +65,7 @@ class Objective(nn.Module):
         """
         config, batch = self.config, pair.student
         tau = masks.temperature(step, config.steps - 1, config.tau_start, config.tau_end)
-        taught = self._ask(pair) if config.kind == "rekd" else None
+        taught = None if self.teacher is None else self._ask(pair)
         mask, noise, selection_logits = self._mask(batch, step, tau)
         label_logits = self.model.predict(batch, mask)
         terms = {"task": losses.task_loss(label_logits, batch.labels).mean()}
@@ -72,6 +73,9 @@ class Objective(nn.Module):
             terms["rate"], terms["r"] = self._rate(batch, mask, mean_rate, dual)
         if config.kind == "rekd":
             terms |= self._distil(pair, taught, step, tau, selection_logits, noise, mask, label_logits)
+        elif taught:  # a cls, the control that learns from predictions alone
+            self.beside.join()
+            terms["prediction"] = losses.prediction_distillation(taught[1], label_logits, tau).mean()
         terms["total"] = losses.total_loss(terms, config.alpha, config.lambda_r, config.parts)
         terms["accuracy"] = (label_logits.argmax(1) == batch.labels).float().mean()
         return terms

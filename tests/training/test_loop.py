@@ -178,6 +178,14 @@ def test_patience_ends_a_run_early(tmp_path, data):
     assert run.train().step == 12
 
 
+def test_a_run_stops_where_it_is_as_good_as_wanted_and_stays_ended_when_resumed(tmp_path, data):
+    scores = iter([0.2, 0.6, 0.9])
+    config = replace(CONFIG, steps=100, stop_at=0.5)
+    run = trainer(tmp_path / "run", data, config, evaluate=lambda step: {"dev_accuracy": next(scores)})
+    assert (run.train().step, run.progress.best_accuracy) == (8, 0.6)
+    assert trainer(tmp_path / "run", data, config, evaluate=level).train().step == 8
+
+
 def test_a_loss_that_is_no_number_halts_at_the_last_good_state(tmp_path, data):
     run = trainer(tmp_path / "run", data)
     means = run.step.means

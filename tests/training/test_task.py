@@ -54,6 +54,22 @@ def test_a_model_that_is_its_own_teacher_pays_nothing_for_distillation_under_sha
     assert other["rationale"] > 1.0
 
 
+def test_a_cls_with_a_teacher_learns_from_its_own_view_s_predictions_and_nothing_else():
+    torch.manual_seed(2)
+    teacher, model, pair = student(), build(replace(text_config(), kind="cls")).eval(), text_pair()
+    config, batch = run(kind="cls", teacher="t", parts="prediction"), pair.student
+    out = terms(config, model, pair, teacher=teacher, step=5)
+    mask, _ = masks.evaluation_mask("calibrated", teacher.select(batch), batch.unit_mask, rate=0.25, cut=0.0)
+    tau = masks.temperature(5, 10, config.tau_start, config.tau_end)
+    theirs, mine = teacher.predict(batch, mask), model.predict(batch, None)
+    expected = losses.prediction_distillation(theirs, mine, tau).mean()
+    assert out.keys() == {"task", "prediction", "total", "accuracy"} and expected > 0
+    same(out["prediction"], expected, atol=1e-6)
+    same(out["total"], 0.3 * out["task"] + 0.7 * expected, atol=1e-6)
+    out["total"].backward()
+    assert all(weight.grad is None for weight in teacher.parameters())
+
+
 @pytest.mark.parametrize(("step", "tau"), [(0, 5.0), (10, 0.1)])
 def test_the_temperature_falls_from_its_first_to_its_last_value_over_the_steps(step, tau):
     torch.manual_seed(2)
