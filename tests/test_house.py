@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "checks"),
     ("types", "config", "files", "imports", "pictures", "zips"),
-    ("units", "masks"),
+    ("cached", "units", "masks"),
     ("models", "losses", "data"),
     ("checkpoints",),
     ("measures",),

@@ -31,10 +31,7 @@ def collate(
     Raises:
         NothingToRead: a text has no word, sign or symbol; the message names its row.
     """
-    numbers = torch.arange(len(split)) if ids is None else torch.as_tensor(ids, dtype=torch.int64)
-    if len(split) == 0 or len(numbers) != len(split):
-        raise ValueError(f"{split.task} {split.name} has {len(split)} texts and {len(numbers)} ids; give one id a text")
-    batches = []
+    numbers, batches = numbered(split, ids), []
     for start in range(0, len(split), CHUNK):
         stop = min(start + CHUNK, len(split))
         batches.append(read_named(reader, [split[row] for row in range(start, stop)]).batch)
@@ -48,6 +45,14 @@ def collate(
         labels=torch.cat([b.labels for b in batches]),
         ids=numbers,
     )
+
+
+def numbered(split: Split, ids: Sequence[int] | None) -> Tensor:
+    """The numbers that noise is drawn from, one a text: (n,) int64."""
+    numbers = torch.arange(len(split)) if ids is None else torch.as_tensor(ids, dtype=torch.int64)
+    if len(split) == 0 or len(numbers) != len(split):
+        raise ValueError(f"{split.task} {split.name} has {len(split)} texts and {len(numbers)} ids; give one id a text")
+    return numbers
 
 
 def read_named(reader: TextReader, examples: Sequence[Example]) -> Reading:

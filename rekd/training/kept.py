@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from rekd import masks
+from rekd.cached import cached, content, digest
 from rekd.checkpoints import Checkpoint
 from rekd.config import TrainConfig
 from rekd.data import Encoded
-from rekd.files import cache_folder, replaced_file
 from rekd.training.evaluate import batches
 
 SIZE = 256
@@ -54,15 +49,11 @@ def keep(teacher: Checkpoint, data: Encoded, precision: str, heard: Heard = lamb
         data: the training split as the teacher reads it. precision: under which it is computed, part of the key.
         heard: may raise to end the computation, of which then nothing is kept.
     """
-    key = _digest([teacher.info.hash.encode(), precision.encode(), *_bytes(data)])
-    path = cache_folder() / "teachers" / f"{key}.safetensors"
-    if teacher.info.hash and (found := _read(path)) is not None:
-        return found
-    made = compute(teacher.model, data, heard)
-    if teacher.info.hash:  # a stand-in of random weights has none
-        with suppress(OSError):  # a full or closed disk: the run goes on with what it has in memory
-            _write(path, made)
-    return made
+    if not teacher.info.hash:  # a stand-in of random weights
+        return compute(teacher.model, data, heard)
+    key = digest([teacher.info.hash.encode(), precision.encode(), *_bytes(data)])
+    found = cached("teachers", key, lambda: vars(compute(teacher.model, data, heard)), MOST_FILES)
+    return Kept(**found)
 
 
 @torch.no_grad()
@@ -83,38 +74,7 @@ def compute(model, data: Encoded, heard: Heard = lambda done, all_: None) -> Kep
     return Kept(selection, label)
 
 
-def _bytes(data: Encoded) -> Iterable[bytes]:
+def _bytes(data: Encoded) -> Iterable[bytes | np.ndarray]:
     """All of a split that a teacher's answer depends on."""
     for part in (data.content, data.token_mask, data.token_units, data.unit_mask):
-        yield repr((tuple(part.shape), part.dtype)).encode()
-        yield np.ascontiguousarray(part.cpu().numpy())
-
-
-def _digest(parts: Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()[:32]
-
-
-def _sum_of(kept: Kept) -> str:
-    return _digest([kept.selection.numpy(), kept.label.numpy()])
-
-
-def _read(path: Path) -> Kept | None:
-    """What a file holds, mapped into memory and checked; None where there is none, or one that was damaged."""
-    try:
-        with safe_open(path, "pt") as file:
-            kept = Kept(file.get_tensor("selection"), file.get_tensor("label"))
-            return kept if (file.metadata() or {}).get("sha256") == _sum_of(kept) else None
-    except (OSError, SafetensorError):
-        return None
-
-
-def _write(path: Path, kept: Kept) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replaced_file(path) as temp:
-        save_file({"selection": kept.selection, "label": kept.label}, temp, metadata={"sha256": _sum_of(kept)})
-    files = sorted(path.parent.glob("*.safetensors"), key=lambda each: each.stat().st_mtime)
-    for old in files[:-MOST_FILES]:
-        old.unlink(missing_ok=True)
+        yield from content(part)
