@@ -86,7 +86,7 @@ def swap(predict: Predict, test: MaskSet, *, pairs: int = 2000, chunk: int = 64,
 
     Args:
         predict: see `Predict`; it must take empty masks. pairs: contents and donors to try; contents repeat where the
-            split is smaller.
+            split is smaller. chunk: masks that `predict` is given at once.
 
     Raises:
         ValueError: the split holds a single class.
@@ -111,9 +111,10 @@ def leak_report(
     rule: str,
     mask_reference: float | None = None,
     pairs: int = 2000,
+    chunk: int = 64,
     seed: int = 0,
 ) -> LeakReport:
-    """All leak measures of one model. See `swap` for `predict` and `pairs`, and `mask_only` for the reference."""
+    """All leak measures of one model. See `swap` for `predict`, `pairs`, `chunk`, and `mask_only` for the reference."""
     of_class = [test.labels == k for k in range(len(classes))]
     return LeakReport(
         rule=rule,
@@ -121,7 +122,7 @@ def leak_report(
         examples=len(test),
         count=count_only(dev, test, len(classes)),
         mask_only=mask_only(dev, test, modality),
-        swap=swap(predict, test, pairs=pairs, seed=seed),
+        swap=swap(predict, test, pairs=pairs, chunk=chunk, seed=seed),
         rates=tuple(float(test.shares[rows].mean()) if rows.any() else None for rows in of_class),
         empty=tuple(float((test.counts[rows] == 0).mean()) if rows.any() else None for rows in of_class),
         mask_reference=mask_reference,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +15,37 @@ from rekd import masks
 from rekd.data import Encoded
 from rekd.measures.leakage import MaskSet, leak_report
 from rekd.models import RationaleModel
+from rekd.models.backbone import fixed_shapes
 from rekd.types import MASK_RULES, Batch
 
 DRAWS = 10
 """Sampled masks whose accuracies are averaged."""
+ROWS = 256
+"""Examples in a batch, where nothing else is said."""
+TOKENS = 2**17
+"""The same on a GPU, in tokens: small models wait for kernels to start, so that few large batches are fastest."""
+
+
+def at_once(data: Encoded, device: torch.device | str) -> int:
+    """Examples of a batch that suits a device."""
+    on_gpu = torch.device(device).type == "cuda"
+    return max(ROWS, TOKENS // data.token_mask.shape[1]) if on_gpu else ROWS
+
+
+def steady(device: torch.device | str):
+    """Within, a GPU computes unselected tokens and masks them: each new length of a cut batch costs it a plan."""
+    return fixed_shapes() if torch.device(device).type == "cuda" else nullcontext()
 
 
 def batches(
-    data: Encoded, size: int, rows: np.ndarray | None = None, device: str = "cpu"
+    data: Encoded, size: int, rows: np.ndarray | None = None, device: torch.device | str = "cpu"
 ) -> Iterator[tuple[np.ndarray, Batch]]:
-    """Batches over a split, or its `rows`, longest inputs first so that little padding is computed."""
+    """Batches over a split, or its `rows`, longest inputs first so that little padding is computed.
+
+    Args:
+        size: examples in a batch; 0 takes what suits the device.
+    """
+    size = size or at_once(data, device)
     rows = np.arange(len(data)) if rows is None else np.asarray(rows)
     lengths = data.token_mask.sum(1).cpu().numpy()[rows]
     order = rows[np.argsort(-lengths, kind="stable")]
@@ -33,7 +55,7 @@ def batches(
 
 
 @torch.no_grad()
-def selection_logits(model: RationaleModel, data: Encoded, size: int = 256) -> Tensor:
+def selection_logits(model: RationaleModel, data: Encoded, size: int = 0) -> Tensor:
     """Selection logits of a whole split: (n, N) float32 on the CPU, 0 for padding units."""
     out = torch.zeros(data.unit_mask.shape)
     for rows, batch in batches(data, size, device=_device(model)):
@@ -43,13 +65,14 @@ def selection_logits(model: RationaleModel, data: Encoded, size: int = 256) -> T
 
 
 @torch.no_grad()
-def label_logits(model: RationaleModel, data: Encoded, unit_masks: Tensor | None, size: int = 256) -> Tensor:
+def label_logits(model: RationaleModel, data: Encoded, unit_masks: Tensor | None, size: int = 0) -> Tensor:
     """Label logits of a whole split from the units of `unit_masks` (n, N) bool; None shows all: (n, K) on the CPU."""
-    out = torch.zeros(len(data), len(model.config.classes))
-    for rows, batch in batches(data, size, device=_device(model)):
+    out, device = torch.zeros(len(data), len(model.config.classes)), _device(model)
+    for rows, batch in batches(data, size, device=device):
         here = torch.from_numpy(rows)
-        mask = None if unit_masks is None else unit_masks[here, : batch.unit_mask.shape[1]].to(batch.unit_mask.device)
-        out[here] = model.predict(batch, mask).cpu()
+        mask = None if unit_masks is None else unit_masks[here, : batch.unit_mask.shape[1]].to(device)
+        with steady(device):
+            out[here] = model.predict(batch, mask).cpu()
     return out
 
 
@@ -70,7 +93,7 @@ class OwnLogits:
     label: Tensor
 
 
-def own_logits(model: RationaleModel, data: Encoded, seed: int = 0, size: int = 256, rule: str = "top-k") -> OwnLogits:
+def own_logits(model: RationaleModel, data: Encoded, seed: int = 0, size: int = 0, rule: str = "top-k") -> OwnLogits:
     """The logits behind the accuracy that a run's best step is chosen by.
 
     Labels are predicted from masks under `rule`; cls: from the whole input; random: from random masks.
@@ -84,7 +107,7 @@ def own_logits(model: RationaleModel, data: Encoded, seed: int = 0, size: int = 
     return OwnLogits(selection, label_logits(model, data, unit_masks, size))
 
 
-def fit_cut(model: RationaleModel, dev: Encoded, size: int = 256) -> float:
+def fit_cut(model: RationaleModel, dev: Encoded, size: int = 0) -> float:
     """The `calibrated` cut of a model on dev; see `masks.calibrate`."""
     return masks.calibrate(selection_logits(model, dev, size), dev.unit_mask.cpu(), model.config.rate)
 
@@ -129,7 +152,7 @@ def evaluate(
     *,
     draws: int = DRAWS,
     reference: float | None = None,
-    size: int = 256,
+    size: int = 0,
     seed: int = 0,
 ) -> dict[str, Any]:
     """All that a model's metrics.json says of a test split.
@@ -166,7 +189,7 @@ def _rule(model, test: Encoded, logits: Tensor, rule: str, draws: int, seed: int
 
 
 def leaks(
-    model, dev: Encoded, test: Encoded, test_logits: Tensor, *, reference=None, seed=0, size=256, rule="calibrated"
+    model, dev: Encoded, test: Encoded, test_logits: Tensor, *, reference=None, seed=0, size=0, rule="calibrated"
 ) -> dict:
     """The leak report of a model under a mask rule, as plain values."""
     dev_raw = select_split(model, dev, selection_logits(model, dev, size), rule).raw
@@ -176,13 +199,12 @@ def leaks(
 
     def predict(rows: Tensor, unit_masks: Tensor) -> Tensor:
         batch = test.batch(rows.numpy(), device)
-        with torch.no_grad():
+        with torch.no_grad(), steady(device):
             return model.predict(batch, unit_masks[:, : batch.unit_mask.shape[1]].to(device))
 
-    modality = model.config.reader.modality
-    report = leak_report(
-        *sets, predict, classes=model.config.classes, modality=modality, rule=rule, mask_reference=reference, seed=seed
-    )
+    how = {"modality": model.config.reader.modality, "rule": rule, "mask_reference": reference, "seed": seed}
+    chunk = size or at_once(test, device)
+    report = leak_report(*sets, predict, classes=model.config.classes, chunk=chunk, **how)
     return {**report.to_dict(), "honest": report.honest}
 
 

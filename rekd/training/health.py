@@ -19,7 +19,7 @@ from rekd.data import Encoded, encode
 from rekd.measures.agreement import count
 from rekd.measures.leakage import MaskSet, count_only, mask_only, swap
 from rekd.measures.verdict import COUNT_MARGIN, MASK_MARGIN, SWAP_BOUND
-from rekd.training.evaluate import accuracy, label_logits, own_logits, select_split, selection_logits
+from rekd.training.evaluate import accuracy, at_once, label_logits, own_logits, select_split, selection_logits, steady
 from rekd.training.setup import Setup
 from rekd.types import Modality, Split
 from rekd.units import ImageReader, TextReader, mark
@@ -182,7 +182,8 @@ def leaks(
     found = _between_halves(_only_mask(model.config.reader.modality), chosen, real, labels)
     if found is None:
         return {}
-    laid = swap(_predict(model, data), MaskSet(chosen, real, labels), pairs=PAIRS, seed=seed)
+    held = MaskSet(chosen, real, labels)
+    laid = swap(_predict(model, data), held, pairs=PAIRS, chunk=at_once(data, data.device), seed=seed)
     out = {"mask": found, "mask_rows": len(labels), "swap": laid, "swap_bound": SWAP_BOUND}
     return out if reference is None else out | {"mask_bound": reference + MASK_MARGIN}
 
@@ -205,7 +206,7 @@ def _predict(model, data: Encoded) -> Callable[[Tensor, Tensor], Tensor]:
 
     def predict(rows: Tensor, unit_masks: Tensor) -> Tensor:
         batch = data.batch(rows.numpy(), data.device)
-        with torch.no_grad():
+        with torch.no_grad(), steady(data.device):
             return model.predict(batch, unit_masks[:, : batch.unit_mask.shape[1]].to(data.device))
 
     return predict

@@ -12,8 +12,13 @@ from helpers import image_config, same
 from rekd import masks
 from rekd.data import encode, load_split
 from rekd.models import build
+from rekd.models.backbone import fixed_shapes, may_look
+from rekd.training import evaluate as evaluating
 from rekd.training.evaluate import (
+    ROWS,
+    TOKENS,
     accuracy,
+    at_once,
     evaluate,
     fit_cut,
     label_logits,
@@ -45,6 +50,23 @@ def test_logits_do_not_depend_on_the_batch_size(setting):
     same(selection_logits(model, test, 7), selection_logits(model, test, 60), atol=1e-5)
     mask = masks.top_k_mask(selection_logits(model, test), test.unit_mask, 0.15)
     same(label_logits(model, test, mask, 7), label_logits(model, test, mask, 60), atol=1e-5)
+
+
+def test_the_way_of_a_gpu_gives_the_numbers_of_a_processor(setting, monkeypatch):
+    model, _, test = setting
+    mask = masks.random_mask(test.unit_mask, 0.2, 0, 0, test.ids)
+    here, seen = label_logits(model, test, mask), []
+    monkeypatch.setattr(evaluating, "at_once", lambda data, device: len(data))
+    monkeypatch.setattr(evaluating, "steady", lambda device: fixed_shapes())
+    predict = model.predict
+    monkeypatch.setattr(model, "predict", lambda *given: seen.append((len(given[1]), may_look())) or predict(*given))
+    same(label_logits(model, test, mask), here, atol=1e-4)
+    assert seen == [(60, False)], "one batch, of which nothing is cut"
+
+
+def test_a_gpu_reads_more_at_once(setting):
+    _, _, test = setting
+    assert at_once(test, "cpu") == ROWS and at_once(test, "cuda") == TOKENS // 64
 
 
 def test_the_report_holds_every_rule_with_its_realised_rate(setting):
