@@ -13,6 +13,7 @@ from helpers import tiny_checkpoints
 from PIL import Image
 
 from rekd.cli import main
+from rekd.data import load_split
 from rekd.training.about import called
 
 TINY = json.dumps({"img_size": 64, "patch_size": 8, "embed_dim": 16, "depth": 1, "num_heads": 2})
@@ -155,6 +156,10 @@ def test_evaluate_prints_a_table_and_writes_a_row_an_example(run, tmp_path, caps
     assert all(
         sum(mask) == count for mask, count in zip(rows["mask"].to_pylist(), rows["count"].to_pylist(), strict=True)
     )
+    labels = load_split("digits", "test").labels
+    held = zip(rows["id"].to_pylist(), rows["label"].to_pylist(), strict=True)
+    assert all(int(label) == labels[row] for row, label in held), "an id is the row in the whole split"
+    assert max(rows["id"].to_pylist()) > 30
     numbers = json.loads((tmp_path / "numbers.json").read_text())
     assert next(iter(numbers.values()))["rules"]["top-k"]["rate"] == pytest.approx(10 / 64)
     assert "from 30 examples: too few to judge a leak" in printed

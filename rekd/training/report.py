@@ -103,10 +103,11 @@ def check_labels(checkpoint: Checkpoint, task: str) -> None:
 
 
 def _encoded(checkpoint: Checkpoint, task: str, split: str, limit: int | None, device: str) -> Encoded:
-    rows = load_split(task, split)
-    if limit is not None and limit < len(rows):
-        rows = rows.take(np.sort(np.random.default_rng(0).permutation(len(rows))[:limit]))
-    return encode(rows, checkpoint.reader).to(device)
+    whole = load_split(task, split)
+    rows = np.arange(len(whole))
+    if limit is not None and limit < len(whole):
+        rows = np.sort(np.random.default_rng(0).permutation(len(whole))[:limit])
+    return encode(whole.take(rows), checkpoint.reader, rows).to(device)  # each keeps the noise that it has in the whole
 
 
 def report_lines(report: dict[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ import psutil
 from rekd.config import TrainConfig
 from rekd.files import read_json, write_text
 from rekd.training.lines import Lines
-from rekd.training.status import ACTIVE, Status, process_of, read_status, saved_step, standing, write_status
+from rekd.training.status import ACTIVE, Status, alive, process_of, read_status, saved_step, standing, write_status
 from rekd.training.stopping import BY_FILE, WISH
 
 MARKS = ("status.json", "metrics.jsonl", "state")
@@ -160,9 +160,11 @@ def stop(run: Run, seconds: float | None = None, now: bool = False) -> Status:
         how the run stands then.
 
     Raises:
-        ValueError: it is not at work and not queued.
+        ValueError: it is not at work and not queued, or it is to end at once on another machine.
     """
     status = _born(run.folder) or run.status
+    if status.elsewhere and alive(run.folder):
+        return _stop_there(run.folder, status, now)
     process = process_of(status) if status.state in ACTIVE else None
     if process is None:
         raise ValueError(f"{run.folder} is {run.status.state} and not at work; there is nothing to stop")
@@ -178,6 +180,19 @@ def stop(run: Run, seconds: float | None = None, now: bool = False) -> Status:
     if last.state in ACTIVE:  # it did not say how it ended
         write_status(run.folder, replace(last, state="stopped", step=saved_step(run.folder), message=left))
     return standing(run.folder) or last
+
+
+def _stop_there(folder: Path, status: Status, now: bool) -> Status:
+    """Ask a run on another machine, by the file that it looks for; from here nothing can end it."""
+    if now:
+        raise ValueError(
+            f"{folder} trains on {status.host}, and can be ended at once there alone; without --now it is asked to stop"
+        )
+    write_text(folder / WISH, "")
+    deadline = time.monotonic() + GRACE
+    while alive(folder) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return standing(folder) or status
 
 
 def _born(folder: Path, seconds: float = 15) -> Status | None:

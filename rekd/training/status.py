@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +29,8 @@ BIRTH = 60.0
 AT_WORK = ("running", "stopping")
 ACTIVE = ("queued", *AT_WORK)
 STATES = (*ACTIVE, "done", "stopped", "failed")
+HOST = socket.gethostname()
+"""This machine's name among those that share a folder of runs."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Status:
 
     started: of the process, as `birth` says. heartbeat: its last sign of life; arrived: when the run joined its
     device's queue, 0 where it never did; both in Unix seconds. free: share of the machine's memory that was free at the
-    heartbeat.
+    heartbeat. host: the machine of the process, "" before it is born.
     """
 
     state: str
@@ -49,6 +52,12 @@ class Status:
     arrived: float = 0.0
     device: str = ""
     free: float = 1.0
+    host: str = ""
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether its process is on another machine, of whose processes this one knows nothing."""
+        return self.host not in ("", HOST)
 
 
 def read_status(run: Path) -> Status | None:
@@ -82,7 +91,14 @@ def standing(run: Path) -> Status | None:
     if status.pid == 0 and now - status.arrived < BIRTH:
         return status
     silent = now - status.heartbeat
-    if process_of(status) is None:
+    if status.elsewhere:
+        if silent <= STALE:
+            return status
+        cause = (
+            f"It trained on {status.host}, which has given no sign of life for {silent / 60:.0f} minutes: the process, "
+            "that machine, or its way to this folder is gone. Make sure that it has ended, then resume it."
+        )
+    elif process_of(status) is None:
         if (later := read_status(run)) and later != status:  # it ended between the two looks, and said how
             return standing(run)
         cause = cause_of_gone(status.heartbeat, status.free, run / "log.txt")
@@ -101,6 +117,8 @@ def alive(run: Path) -> Status | None:
     status = read_status(run)
     if status is None or status.state not in ACTIVE:
         return None
+    if status.elsewhere:
+        return status if time.time() - status.heartbeat <= STALE else None
     waits = status.pid == 0 and time.time() - status.arrived < BIRTH
     return status if waits or process_of(status) else None
 
@@ -115,7 +133,12 @@ def birth(process: psutil.Process) -> float:
 
 
 def process_of(status: Status) -> psutil.Process | None:
-    """The very process that wrote the status, None where it has ended: the same number, begun at the same time."""
+    """The very process that wrote the status, None where it has ended: the same number, begun at the same time.
+
+    None too where it is on another machine.
+    """
+    if status.elsewhere:
+        return None
     try:
         process = psutil.Process(status.pid)
         same = abs(birth(process) - status.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
@@ -138,7 +161,8 @@ class Heart:
         self.message = "It waits for its turn." if queued else PREPARING
         self.state = "queued" if queued else "running"
         started, arrived = birth(psutil.Process()), before.arrived if queued else 0.0
-        self.kept = Status("", steps=steps, pid=os.getpid(), started=started, arrived=arrived, device=device)
+        here = {"pid": os.getpid(), "started": started, "device": device, "host": HOST}
+        self.kept = Status("", steps=steps, arrived=arrived, **here)
         self.over, self.thread = threading.Event(), threading.Thread(target=self._beat, daemon=True)
         self.lock = threading.Lock()
 

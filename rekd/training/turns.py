@@ -88,7 +88,7 @@ def _before(other: Path, run: Path, device: str) -> bool:
     mine, theirs = read_status(run), alive(other)
     if other.name == run.name or mine is None or theirs is None:
         return False
-    return theirs.device == device and (theirs.arrived, other.name) < (mine.arrived, run.name)
+    return theirs.device == device and not theirs.elsewhere and (theirs.arrived, other.name) < (mine.arrived, run.name)
 
 
 def learns_from(other: Path, run: Path) -> bool:

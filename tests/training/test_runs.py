@@ -15,7 +15,8 @@ from rekd.cli import main
 from rekd.config import TrainConfig
 from rekd.files import write_json
 from rekd.training.about import write_about
-from rekd.training.runs import all_runs, find, home, read_run
+from rekd.training.runs import all_runs, find, home, read_run, stop
+from rekd.training.stopping import WISH
 
 
 def made(root, name, lines=(), **status):
@@ -135,6 +136,22 @@ def test_a_run_that_is_not_there_is_a_sentence_with_those_that_are(tmp_path, cap
     made(tmp_path, "mine")
     assert main(["runs", "show", "yours", "--at", str(tmp_path)]) == 2
     assert "no run 'yours'" in (said := capsys.readouterr().err) and "runs there: mine" in said
+
+
+def test_a_run_on_another_machine_is_asked_by_a_file_and_never_by_a_signal(tmp_path, monkeypatch):
+    me = {"pid": os.getpid(), "heartbeat": time.time(), "host": "node-7"}
+    folder = made(tmp_path, "far", state="running", **me)
+    with pytest.raises(ValueError, match="trains on node-7, and can be ended at once there alone"):
+        stop(read_run(folder), now=True)
+
+    def there(seconds):  # what that machine does as soon as it finds the file
+        if (folder / WISH).exists():
+            write_json(folder / "status.json", {"state": "stopped", "step": 7, "steps": 40, "host": "node-7"})
+
+    monkeypatch.setattr("rekd.training.runs.time.sleep", there)
+    assert stop(read_run(folder)).state == "stopped"
+    with pytest.raises(ValueError, match="is stopped and not at work"):
+        stop(read_run(folder))
 
 
 def test_what_is_not_at_work_is_not_stopped(tmp_path, capsys):

@@ -131,3 +131,17 @@ def test_outside_the_main_thread_signals_are_left_alone():
     thread.start()
     thread.join()
     assert seen == [(False, before)]
+
+
+def test_a_run_on_another_machine_lives_while_its_heart_beats_and_none_of_its_processes_is_ours(tmp_path):
+    written(tmp_path, host="node-7")  # the number of this very process, there that of another
+    assert standing(tmp_path).state == "running" and alive(tmp_path) and process_of(read_status(tmp_path)) is None
+    written(tmp_path, host="node-7", heartbeat=time.time() - 180)
+    told = standing(tmp_path)
+    assert told.state == "failed" and "It trained on node-7" in told.message and "3 minutes" in told.message
+    assert alive(tmp_path) is None
+
+
+def test_a_heart_says_where_it_beats(tmp_path):
+    with Heart(tmp_path, 9, lambda: False):
+        assert read_status(tmp_path).host == status.HOST and not read_status(tmp_path).elsewhere
