@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 DEV_SEED = 2026
 """The dev split is the first rows of one shuffle of the official train split: fixed, whatever seed a run has."""
+MOST_HELD = 6
+"""Splits held in memory at once where `hold_splits` was asked for: those of two data sets."""
 
 
 class DataMissing(RuntimeError):
@@ -34,7 +37,32 @@ class DataBroken(ValueError):
     """A table was found and can't be used; the message names it and says what was expected."""
 
 
+_held: OrderedDict[tuple, Split] | None = None
+
+
+def hold_splits() -> None:
+    """From now on this process holds the splits that it reads, the last few: for one that trains run after run.
+
+    Nobody writes into a split, so that one can serve all.
+    """
+    global _held
+    _held = OrderedDict() if _held is None else _held
+
+
 def load_split(task: str, split: str, most: int | None = None) -> Split:
+    """Read one split into memory, or find it there: see `hold_splits`, and `read_split` for the rest."""
+    if _held is None:
+        return read_split(task, split, most)
+    key = (task, split, most)
+    if key not in _held:
+        _held[key] = read_split(task, split, most)
+    _held.move_to_end(key)
+    while len(_held) > MOST_HELD:
+        _held.popitem(last=False)
+    return _held[key]
+
+
+def read_split(task: str, split: str, most: int | None = None) -> Split:
     """Read one split into memory.
 
     Rows keep the official order, which may be sorted by label (IMDB's is). Dev of imdb and CIFAR is cut out of the

@@ -83,7 +83,7 @@ def _serve(root: Path, device: str, pending: Pending, course: Course, stop: Call
     """One device's share of a sweep: run after run."""
     while not stop() and (trial := pending.take(device)):
         try:
-            with _shared(root, device, stop):
+            with hold_device(root, device, stop):
                 _train(trial, device, course, stop)
         except Stopped:  # while it waited for the device
             return
@@ -92,8 +92,12 @@ def _serve(root: Path, device: str, pending: Pending, course: Course, stop: Call
         _let_others(root, device)
 
 
-def _shared(root: Path, device: str, stop: Callable[[], bool]):
-    """Hold a device against the runs of the app, whose folder has a queue of its own."""
+def hold_device(root: Path, device: str, stop: Callable[[], bool]):
+    """Hold a device against the runs of the app, whose folder has a queue of its own.
+
+    Raises:
+        Stopped: asked for while it waited.
+    """
     home = runs.home()
     if not home.is_dir() or home.resolve() == root.resolve():
         return nullcontext()

@@ -1,0 +1,91 @@
+"""`python -m rekd results run`: train and measure rows of the protocol."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rekd.cli.train import INTERRUPTED
+
+if TYPE_CHECKING:
+    from rekd.results.items import Item
+    from rekd.results.running import Pending
+
+FAILED = 1
+"""Exit code where a run failed, or could not begin, and the others did not."""
+FOLDER = "results"
+"""Of the runs, in the folder of all runs."""
+
+
+def add_run(what) -> None:
+    """The command results run."""
+    parser = what.add_parser(
+        "run",
+        help="train and measure rows of the protocol",
+        description="Trains the runs of the rows named, and first those that they learn from; each is measured on the "
+        "test split once. The same command again goes on with what was stopped or failed, and does nothing twice.",
+    )
+    rows = "names such as imdb-2-layers-rekd, patterns such as 'imdb-*', or parts such as headline (default: all)"
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=rows)
+    parser.add_argument("--seed", type=int, nargs="+", default=[], help="these seeds of the rows alone")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help=f"of the runs (default: runs/{FOLDER})")
+    devices = "cuda, cuda:1, mps or cpu; several work at once (default: every GPU here, else the best device)"
+    parser.add_argument("--device", nargs="+", default=[], help=devices)
+    about = "runs that share a device; small models leave most of a large GPU free (default: %(default)s)"
+    parser.add_argument("--together", type=int, default=1, metavar="N", help=about)
+    parser.add_argument("--dry-run", action="store_true", help="say which runs there are, and start none")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from rekd.checks import between
+    from rekd.results.items import items
+    from rekd.results.protocol import find_rows
+    from rekd.training.runs import home
+
+    between("--together", arguments.together, 1, 64)
+    root = arguments.out or home() / FOLDER
+    every = items(find_rows(arguments.rows), root, arguments.seed)
+    todo = [item for item in every if not item.done]
+    if arguments.dry_run:
+        print("\n".join(_listed(every)))
+    from rekd.training.sweep_local import devices_for
+
+    devices = devices_for(arguments.device)
+    done = f", {len(every) - len(todo)} of them done" if len(todo) < len(every) else ""
+    where = ", ".join(devices) + (f", {arguments.together} together" if arguments.together > 1 else "")
+    _say(f"{len(every)} run{'s' * (len(every) != 1)}{done}; on {where}; in {root}.")
+    if arguments.dry_run or not todo:
+        return 0 if arguments.dry_run else _conclude(root, every, None)
+    from rekd.results.running import run_items
+
+    return _conclude(root, every, run_items(root, todo, devices, _say, arguments.together))
+
+
+def _listed(every: Sequence[Item]) -> list[str]:
+    """A line a run: its name, and how it stands."""
+    width = max(len(item.name) for item in every)
+    stand = {True: "is done"}
+    return [
+        f"{item.name:<{width}}  {stand.get(item.done, 'is trained' if item.trained else 'to do')}" for item in every
+    ]
+
+
+def _conclude(root: Path, every: Sequence[Item], pending: Pending | None) -> int:
+    """What is not done and why, or what to do with what is. Returns the exit code."""
+    left = [item.name for item in every if not item.done]
+    if not left:
+        _say(f"All are done. Put them into the results: python -m rekd results collect {root}")
+        return 0
+    faults = {**pending.faults, **pending.blocked()} if pending else {}
+    said = [f"{len(left)} of {len(every)} runs are not done. The same command goes on with what is left."]
+    said += [f"{name}: {fault}" for name, fault in faults.items()]
+    print("\n".join(["", *said]), file=sys.stderr)
+    return FAILED if faults else INTERRUPTED
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # a pipe would keep it back until there is much to pass on

@@ -1,0 +1,100 @@
+"""The runs that rows of the protocol ask for, with those that they learn from, in an order in which all can be run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rekd.config import TrainConfig
+from rekd.data.spec import TASKS
+from rekd.results.collect import EVALUATION
+from rekd.results.protocol import FIRST, Row, rows
+from rekd.training.runs import read_run
+from rekd.training.status import read_status
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One run of a row, in a folder of its name below `root`."""
+
+    row: Row
+    seed: int
+    root: Path
+
+    @property
+    def name(self) -> str:
+        return f"{self.row.name}-seed-{self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.name
+
+    @property
+    def trained(self) -> bool:
+        """Whether its checkpoint stands."""
+        status = read_status(self.folder)
+        return bool(status and status.state == "done") and (self.folder / "checkpoint" / "README.md").is_file()
+
+    @property
+    def done(self) -> bool:
+        """Whether it is trained and was measured on the test split."""
+        return self.trained and (self.folder / EVALUATION).is_file()
+
+    def sources(self) -> dict[str, Item]:
+        """Field of the configuration -> the run whose checkpoint it names."""
+        return {field: self._of(*which) for field, which in self.row.learns.items()}
+
+    def needs(self) -> list[Item]:
+        """Runs that must be trained before this one can begin."""
+        half = [self._of(self.row.half_way, self.seed)] if self.row.half_way else []
+        return [*self.sources().values(), *half]
+
+    def config(self) -> TrainConfig:
+        """The configuration, once all that it needs is trained."""
+        from rekd.training.setup import resolve
+
+        paths = {field: str(item.folder.absolute() / "checkpoint") for field, item in self.sources().items()}
+        return resolve(self.row.config(self.seed, paths, self._stop_at()))
+
+    def _of(self, name: str, which: str | int) -> Item:
+        row = next(each for each in rows() if each.name == name)
+        seed = row.seeds[0] if which == FIRST else self.seed
+        return Item(row, seed, self.root)
+
+    def _stop_at(self) -> float:
+        """Half-way between chance and the best dev accuracy of the run that was trained to its end."""
+        if not self.row.half_way:
+            return 0.0
+        best = read_run(self._of(self.row.half_way, self.seed).folder).best["dev_accuracy"]
+        return round((1 / len(TASKS[self.row.task].classes) + best) / 2, 4)
+
+
+def items(chosen: Sequence[Row], root: Path, seeds: Sequence[int] = ()) -> list[Item]:
+    """The runs of rows, each after those that it needs.
+
+    Args:
+        seeds: these alone, of the rows that are chosen; none for all.
+
+    Raises:
+        ValueError: no row has one of the seeds.
+    """
+    known = {seed for row in chosen for seed in row.seeds}
+    if unknown := [seed for seed in seeds if seed not in known]:
+        raise ValueError(
+            f"No row chosen has the seed {unknown[0]}; the seeds are {', '.join(map(str, sorted(known)))}. A run of "
+            "another seed is one of your own: python -m rekd train"
+        )
+    found: dict[str, Item] = {}
+    for row in chosen:
+        for seed in row.seeds:
+            if not seeds or seed in seeds:
+                for item in _with_needs(Item(row, seed, root)):
+                    found.setdefault(item.name, item)
+    return list(found.values())
+
+
+def _with_needs(item: Item) -> Iterator[Item]:
+    for need in item.needs():
+        yield from _with_needs(need)
+    yield item
