@@ -53,7 +53,8 @@ def made(
     model = build(replace(shape, kind=config.kind), dropout=config.dropout)
     teacher = build(shape).eval()
     teacher.selector.weight.data.mul_(20)
-    feed = Feed(encode(split, reader).to(device), torch.device(device), augment=config.augment)
+    strong = config.augmentation == "strong"
+    feed = Feed(encode(split, reader).to(device), torch.device(device), augment=config.augment, strong=strong)
     objective = Objective(model, config, Teacher(teacher.to(device)) if config.kind == "rekd" else None).to(device)
     if kept:
         feed.kept = compute(teacher, feed.data).to(device)

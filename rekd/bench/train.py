@@ -93,7 +93,8 @@ def _parts(case: Case, config, device: torch.device) -> tuple[Objective, Feed]:
         teacher = Teacher(model(case, case.teacher, "re", config).to(device))
     encoded = data(case, student.config.reader).to(device)
     objective = Objective(student.to(device), config, teacher, fixed_length=encoded.unit_mask.shape[1])
-    return objective, Feed(encoded, device, augment=config.augment and not case.text)
+    augment, strong = config.augment and not case.text, config.augmentation == "strong"
+    return objective, Feed(encoded, device, augment=augment, strong=strong)
 
 
 def timed(make: Callable[[Case, torch.device], Callable], case: Case, device: torch.device) -> Measured:

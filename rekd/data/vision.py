@@ -1,4 +1,4 @@
-"""Images for training: bytes in memory, cropped, flipped, scaled and normalised batch by batch on the device."""
+"""Images for training: bytes in memory, augmented, scaled and normalised batch by batch on the device."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rekd.data.augmenting import DRAWS, strengthen
 from rekd.data.encoded import Encoded
 from rekd.data.spec import TASKS
 from rekd.masks import uniform
@@ -16,7 +17,7 @@ from rekd.types import Batch, Split
 from rekd.units import ImageReader, constant
 
 AUGMENT_STREAM = 1 << 40
-"""Added to the seed, so that crops and flips share no random number with masks of the same seed, step and example."""
+"""Added to the seed, so that augmentation shares no random number with masks of the same seed, step and example."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +25,13 @@ class EncodedImages(Encoded):
     """Images (n, 3, H, W) uint8 with the reader that makes batches of them.
 
     crop: largest shift of the seeded random crop, in pixels of the stored images. flip: whether mirroring keeps labels.
+    strong: whether augmented images are changed in one way more (`strengthen`).
     """
 
     reader: ImageReader
     crop: int
     flip: bool
+    strong: bool = False
 
     def gather(
         self,
@@ -42,8 +45,9 @@ class EncodedImages(Encoded):
         """The rows `index`, scaled to the model's size and normalised; all have the same shape.
 
         Args:
-            step, seed: what crop and flip depend on, beside each example's id.
-            augment: shift each image by up to `crop` pixels and mirror half of them, where the task allows it.
+            step, seed: what augmentation depends on, beside each example's id.
+            augment: shift each image by up to `crop` pixels and mirror half of them, where the task allows it; where
+                `strong`, change it in one way more.
 
         Raises:
             ValueError: augment without step and seed.
@@ -53,14 +57,21 @@ class EncodedImages(Encoded):
             raise ValueError(
                 "augmented images are a function of (seed, step, example); pass step and seed with augment=True"
             )
-        if augment and (self.crop or self.flip):
-            draws = uniform(seed + AUGMENT_STREAM, step, ids, 3)
-            images = shift_and_flip(images, draws, self.crop, self.flip, self._mean)
+        if augment and self.can_vary:
+            images = self._augmented(images, uniform(seed + AUGMENT_STREAM, step, ids, 3 + DRAWS * self.strong))
         return self.reader.batch(self.reader.fit(images), self.labels[index], ids)
 
     @property
     def can_vary(self) -> bool:
-        return bool(self.crop or self.flip)
+        return bool(self.crop or self.flip or self.strong)
+
+    def _augmented(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Crops and flips take the first three draws, whatever else is done; they come last."""
+        if self.strong:
+            images = strengthen(images, draws[:, 3:], self._mean, crop=self.crop > 0, flip=self.flip)
+        if self.crop or self.flip:
+            images = shift_and_flip(images, draws[:, :3], self.crop, self.flip, self._mean)
+        return images
 
     @property
     def _mean(self) -> tuple[int, ...]:

@@ -48,6 +48,7 @@ SETTINGS = (
     "clip",
     "dropout",
     "augment",
+    "augmentation",
     "tau_start",
     "tau_end",
     "seed",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rekd.data import Encoded
+from rekd.data import Encoded, EncodedImages
 from rekd.training.kept import Kept
 from rekd.types import Batch, Split, Units
 from rekd.units import TextReader
@@ -81,6 +81,7 @@ class Feed:
     Args:
         data: the split as the student reads it. teacher_data: as the teacher does, where its reader differs.
         teacher_units: (n, N) of `alignment`, where their units differ. augment: images are cropped and flipped.
+        strong: where augmented, they are changed in one way more.
     """
 
     def __init__(
@@ -90,8 +91,10 @@ class Feed:
         teacher_data: Encoded | None = None,
         teacher_units: np.ndarray | None = None,
         augment: bool = False,
+        strong: bool = False,
     ):
-        self.data, self.teacher_data, self.device = data, teacher_data, device
+        self.data, self.teacher_data = _augmented(data, strong), _augmented(teacher_data, strong)
+        self.device = device
         self.teacher_units = None if teacher_units is None else torch.from_numpy(teacher_units).to(device)
         self.augment = augment
         self.kept: Kept | None = None
@@ -130,6 +133,11 @@ class Feed:
             width = (teacher or student).unit_mask.shape[1]
             kept = Kept(self.kept.selection[index, :width], self.kept.label[index])
         return Pair(student, teacher, units, kept)
+
+
+def _augmented(data: Encoded | None, strong: bool) -> Encoded | None:
+    """The same examples, images of them augmented as strongly as is said."""
+    return replace(data, strong=strong) if isinstance(data, EncodedImages) else data
 
 
 def _shape(data: Encoded, rows: np.ndarray, buckets: int) -> tuple[int, int]:

@@ -151,7 +151,8 @@ def make_feed(config: TrainConfig, train: Split, reader, teacher: Checkpoint | N
     if teacher is not None and not _alike(reader, teacher.reader):
         other = encode(train, teacher.reader).to(device)
         units = alignment(train, reader, teacher.reader) if isinstance(reader, TextReader) else None
-    return Feed(data, device, other, units, augment=config.augment and train.modality == "image")
+    augment, strong = config.augment and train.modality == "image", config.augmentation == "strong"
+    return Feed(data, device, other, units, augment=augment, strong=strong)
 
 
 def _alike(first: TextReader | ImageReader, second: TextReader | ImageReader) -> bool:

@@ -34,6 +34,7 @@ FROM = {
     "weight_decay": "The paper has 0.001 for images and 0 for texts.",
     "dropout": "The paper has 0.1 for images and 0.5 for texts.",
     "max_tokens": "256 is the paper's.",
+    "augmentation": "strong is ours: larger vision models from random weights need it.",
     "final_norm": "On is ours; the official code leaves it out.",
     "pooling": "mean is ours; first is the paper's.",
 }

@@ -33,6 +33,7 @@ FORMS = {
     "example": "example: each input's rate",
     "count": "count: counts",
 }
+CHANGES = {"standard": "standard: nothing", "strong": "strong: one change"}
 
 
 def objective(values: Values) -> None:
@@ -151,6 +152,7 @@ def _more(values: Values, modality: str) -> None:
         number("Weight decay", "weight_decay", values, 0.01)
         number("Micro-batches a step", "accumulation", values, 1)
         number("Patience, evaluations", "patience", values, 1)
+        number("Enough dev accuracy", "stop_at", values, 0.05)
     with columns[2]:
         pick("Precision", "precision", values, PRECISIONS)
         pick("Steps on a GPU", "engine", values, ENGINES)
@@ -169,3 +171,5 @@ def _more(values: Values, modality: str) -> None:
     with columns[2]:
         if modality == "image":
             switch("Random crops and flips", "augment", values)
+            if values["augment"]:
+                pick("Beside them", "augmentation", values, CHANGES)

@@ -87,9 +87,10 @@ def test_a_teacher_that_was_asked_beforehand_says_what_it_says_in_the_step(view)
     assert not asked
 
 
-def test_no_step_waits_for_what_a_tensor_holds(monkeypatch):
+@pytest.mark.parametrize("modality, values", [("text", {}), ("image", {"augment": True, "augmentation": "strong"})])
+def test_no_step_waits_for_what_a_tensor_holds(monkeypatch, modality, values):
     """Each wait would let a GPU run dry."""
-    step = made("text", **REKD)
+    step = made(modality, **REKD, **values)
     step.graphs = plainly  # no CUDA here: what would be captured is called as it is
     told(step, 2)
     waits = []

@@ -32,6 +32,16 @@ def test_replayed_steps_are_the_steps_made_as_they_are(modality, values):
 
 
 @gpu
+def test_strongly_augmented_steps_are_replayed_too():
+    values = {"engine": "graph", "augment": True, "augmentation": "strong", "dropout": 0.0, **PARTS, **REKD}
+    replayed, eager = (made("image", **values) for _ in range(2))
+    eager.graphs.refused = True
+    for mine, theirs in zip(told(replayed, 30), told(eager, 30), strict=True):
+        same(mine["total"], theirs["total"], atol=1e-3, rtol=1e-2)
+    assert replayed.graphs.graphs and not replayed.graphs.refused
+
+
+@gpu
 def test_texts_of_different_lengths_have_a_graph_each():
     step = made("text", engine="graph", **PARTS, **REKD)
     told(step, 40)

@@ -7,7 +7,9 @@ import json
 import pytest
 from forms import TINY, address, given, has, named, opened, pressed, run_of, said
 
+from rekd.config import AUGMENTATIONS
 from rekd.training.lineups import config_of
+from rekd.ui.form_objective import CHANGES
 
 pytestmark = pytest.mark.usefixtures("form_house")
 
@@ -186,3 +188,14 @@ def test_a_start_that_fails_is_told_and_can_be_tried_again(monkeypatch):
     monkeypatch.setattr("rekd.ui.form_check.launch", full)
     at = pressed(opened(), "f_train")
     assert "the disk is full" in said(at) and not named(at, "f_train").disabled and "run" not in address(at)
+
+
+def test_strong_augmentation_is_offered_where_images_are_augmented(started):
+    at = opened(line="-", kind="cls", task="digits", augment="False")
+    assert has(at, "f_augment") and not has(at, "f_augmentation")
+    at = given(given(at, "f_augment", True), "f_augmentation", "strong")
+    assert set(named(at, "f_augmentation").options) == set(CHANGES.values()) and set(CHANGES) == set(AUGMENTATIONS)
+    assert address(at)["augmentation"] == "strong"
+    pressed(at, "f_train")
+    assert (started[0].config.augment, started[0].config.augmentation) == (True, "strong")
+    assert not has(opened(line="-", kind="cls", task="imdb"), "f_augmentation"), "a text is never changed"
