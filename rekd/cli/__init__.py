@@ -1,4 +1,4 @@
-"""The command line: python -m rekd train | sweep | runs | data | evaluate | explain | extract | promote | bench."""
+"""The command line: `python -m rekd` train, sweep, runs, data, evaluate, explain, extract, promote, results, bench."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from rekd.cli.data import add_data
 from rekd.cli.explain import add_explain
 from rekd.cli.extract import add_extract
+from rekd.cli.results import add_results
 from rekd.cli.runs import add_runs
 from rekd.cli.sweep import add_sweep
 from rekd.cli.train import INTERRUPTED, add_train
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for add in (add_train, add_sweep, add_runs, add_data):
         add(commands)
-    for add in (_add_evaluate, add_explain, add_extract, _add_promote, _add_bench):
+    for add in (_add_evaluate, add_explain, add_extract, _add_promote, add_results, _add_bench):
         add(commands)
     return parser
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rekd.cli.train import INTERRUPTED
+from rekd.results.protocol import FOLDER
 
 if TYPE_CHECKING:
     from rekd.results.items import Item
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 FAILED = 1
 """Exit code where a run failed, or could not begin, and the others did not."""
-FOLDER = "results"
-"""Of the runs, in the folder of all runs."""
 
 
 def add_run(what) -> None:

@@ -32,6 +32,8 @@ KINDS = {
     "re": "RE",
     "rekd": "REKD",
 }
+FOLDER = "results"
+"""Of the protocol's runs, in the folder of all runs."""
 FIRST, SAME = "first", "same"
 """Which run of another row one learns from: that of its first seed, or that of the same seed."""
 

@@ -225,4 +225,4 @@ def test_pictures_have_words():
 
 def test_only_pages_that_exist_are_linked():
     at = opened(methods="-")
-    assert [link.proto.label for link in at.get("page_link")] == ["Explore", "Train"]
+    assert [link.proto.label for link in at.get("page_link")] == ["Explore", "Train", "Results"]

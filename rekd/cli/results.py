@@ -1,0 +1,181 @@
+"""`python -m rekd results`: the tables of what runs have measured, and the file of it, made from run folders."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from rekd.cli.results_run import add_run
+from rekd.files import check_writable, write_json
+from rekd.results.protocol import PARTS
+
+if TYPE_CHECKING:
+    from rekd.results.record import Result
+
+SECONDS, FEWEST = 1.0, 5
+"""That answers of a model are timed for, and how many there are at the least."""
+
+
+def add_results(commands) -> None:
+    """The command results: without a word more it shows them."""
+    parser = commands.add_parser("results", help="what the runs of the protocol measured: tables, comparisons, leaks")
+    _add_options(parser)
+    parser.set_defaults(run=_show)
+    what = parser.add_subparsers(dest="what", metavar="show | run | collect")
+    # Options that stand before the word count as well: a default of ours would take their place.
+    _add_options(what.add_parser("show", help="print the tables", argument_default=argparse.SUPPRESS))
+    add_run(what)
+    _add_collect(what.add_parser("collect", help="keep what the runs in these folders measured"))
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    given = {} if parser.argument_default is argparse.SUPPRESS else {"default": None}
+    parser.add_argument("--task", help="rows of one data set, such as imdb", **given)
+    parser.add_argument("--part", choices=(*PARTS, "own"), help="one part of the protocol, or own runs", **given)
+    where = "the file of results (default: that of checkpoints/)"
+    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help=where, **given)
+    about = "write rows, comparisons, leaks, the paper's numbers and every run as JSON too"
+    parser.add_argument("--json", type=Path, metavar="FILE", help=about, **given)
+
+
+def _add_collect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="folders of runs, or runs")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="the file of results (default: that of checkpoints/)")
+    about = (
+        "measure too how long one answer takes on one core of this machine, which must be quiet; one run of each row"
+    )
+    parser.add_argument("--latency", action="store_true", help=about)
+    about = "measure too what share of the selected words are stop words, on dev, of each run on texts that selects"
+    parser.add_argument("--habits", action="store_true", help=about)
+    parser.add_argument("--device", help="for --habits: cuda, mps or cpu (default: cpu)")
+    parser.set_defaults(run=_collect)
+
+
+def _file(named: Path | None) -> Path:
+    from rekd import checkpoints
+    from rekd.results.record import NAME
+
+    return named or checkpoints.shipped() / NAME
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from rekd.results.record import read_results
+
+    if arguments.json:
+        check_writable("--json", arguments.json)
+    path = _file(arguments.source)
+    results = read_results(path)
+    if not results:
+        print(
+            f"No results are there yet: {path} {'holds none' if path.is_file() else 'does not exist'}. Make them by "
+            "`python -m rekd results run headline`, or of runs that are done by `python -m rekd results collect RUNS`."
+        )
+        return 0
+    _tell(results, arguments)
+    return 0
+
+
+def _tell(results: Sequence[Result], arguments: argparse.Namespace) -> None:
+    from rekd.results.comparisons import comparisons, leaky_shares
+    from rekd.results.published import published
+    from rekd.results.summary import aggregates
+    from rekd.results.told import told
+
+    every = aggregates(results)
+    rows = [row for row in every if _wanted(row, arguments)]
+    if not rows:
+        known = ", ".join(dict.fromkeys(row.task for row in every))
+        raise ValueError(f"no row is of task {arguments.task!r} in this part; tasks of the results are {known}")
+    pairs = [each for each in comparisons(every) if _wanted(each, arguments)]
+    shown = [result for row in rows for result in row.results]
+    shares = leaky_shares(shown, among=results)
+    tasks = dict.fromkeys(row.task for row in rows)
+    print("\n".join(told(rows, pairs, shares, tasks)).strip("\n"))
+    if arguments.json:
+        told_apart = {"rows": rows, "comparisons": pairs, "leaks": shares, "results": shown}
+        told_apart["published"] = [each for task in tasks for each in published(task)]
+        write_json(arguments.json, {name: [each.to_dict() for each in them] for name, them in told_apart.items()})
+
+
+def _wanted(each, arguments: argparse.Namespace) -> bool:
+    """Whether a row or comparison is of the task and part asked for."""
+    return arguments.task in (None, each.task) and arguments.part in (None, each.part)
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    from rekd.results.collect import collect, merged
+    from rekd.results.record import read_results, write_results
+
+    path = _file(arguments.to)
+    check_writable("--to", path)
+    old = read_results(path)
+    new = collect(arguments.runs, print, _measuring(arguments))
+    kept = merged(old, new)
+    write_results(path, kept)
+    own = sum(not result.row for result in new)
+    print(f"{path} holds {len(kept)} results; {len(new)} were read from these folders, {own} of them of own runs.")
+    return 0
+
+
+def _measuring(arguments: argparse.Namespace) -> Callable[[Path, Result], Result]:
+    """What adds to a run's result that which was asked for."""
+    from rekd.training.report import check_device
+
+    device, taken = check_device(arguments.device or "cpu"), {}
+
+    def measure(run: Path, result: Result) -> Result:
+        checkpoint, row = run / "checkpoint", result.row or result.hash
+        if arguments.habits:
+            from rekd.results.habits import measured_habits
+
+            result = replace(result, habits={**result.habits, **measured_habits(checkpoint, device)})
+        if arguments.latency:
+            if row not in taken:  # runs of a row take the same time
+                taken[row] = 1e3 * _answer_seconds(checkpoint)
+            result = replace(result, cpu_ms=taken[row])
+        return result
+
+    return measure
+
+
+def _answer_seconds(checkpoint: Path) -> float:
+    """The median of the seconds of one answer to one input, on one core."""
+    import torch
+
+    from rekd import checkpoints
+    from rekd.bench.answers import inputs
+    from rekd.training.gauges import Clock
+
+    loaded, taken, threads = checkpoints.load(checkpoint), [], torch.get_num_threads()
+    answer, batch = _answer(loaded.model), inputs(loaded, 1)
+    torch.set_num_threads(1)
+    try:
+        answer(batch)  # the first call prepares what the others find
+        while len(taken) < FEWEST or sum(taken) < SECONDS:
+            taken.append(Clock("cpu").of(lambda: answer(batch)))
+    finally:
+        torch.set_num_threads(threads)
+    return median(taken)
+
+
+def _answer(model):
+    """How a kind of model answers a batch: from its own masks, from random ones, or from the whole input."""
+    import torch
+
+    from rekd import masks
+    from rekd.bench.answers import ours
+
+    def without_generator(batch):
+        mask = None
+        if model.config.kind == "random":
+            mask = masks.random_mask(
+                batch.unit_mask, model.config.rate, 0, 0, torch.zeros(len(batch), dtype=torch.long)
+            )
+        with torch.inference_mode():
+            return model.predict(batch, mask)
+
+    return (lambda batch: ours(model, batch)) if model.config.selects else without_generator

@@ -1,0 +1,188 @@
+"""Results from run folders: what each run measured, and the protocol's row that it belongs to. No weights are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rekd import checkpoints
+from rekd.checkpoints import Info
+from rekd.config import INCIDENTAL, TrainConfig
+from rekd.files import read_json
+from rekd.results.protocol import Row, rows
+from rekd.results.record import Result
+from rekd.training.runs import Run, read_run
+from rekd.training.status import ACTIVE
+
+EVALUATION = "evaluation.json"
+"""Of a run's folder: its numbers on the test split. `rekd.training.promote` writes it, and loads torch."""
+LINKS = ("teacher", "start", "stop_at")
+"""Fields that name another run or depend on one, so that they differ from place to place."""
+_SORTS = {"marks": "punctuation", "border": "border"}
+"""Sorts of units as metrics.jsonl names them (see `rekd.training.health`) -> as a result does."""
+
+
+def result_of(run: Path, row: str = "") -> Result:
+    """What a run measured.
+
+    Args:
+        row: the protocol's row that it is a run of, "" of an own run; see `row_of`.
+
+    Raises:
+        ValueError: the run is not done, or a file of it can't be read. FileNotFoundError: the folder holds no run.
+    """
+    read = read_run(run)
+    info = _checkpoint(read)
+    best = info.training.get("best_step", 0)
+    evaluation = run / EVALUATION
+    return Result(
+        row=row,
+        name=run.absolute().name,
+        config=json.loads(json.dumps(read.config.to_dict())),
+        hash=info.hash,
+        teacher_hash=info.training.get("teacher_hash", ""),
+        parameters=info.parameters,
+        bytes=info.bytes,
+        report=read_json(evaluation) if evaluation.is_file() else {},
+        curve=_curve(read.metrics),
+        best_step=best,
+        seconds=_seconds(read),
+        device=read.status.device,
+        versions=read_json(run / "config.json").get("versions", {}),
+        habits=_habits(read.metrics, best),
+    )
+
+
+def _checkpoint(run: Run) -> Info:
+    """The checkpoint of a run that is done.
+
+    Raises:
+        ValueError: it is not done, with what to do; or its checkpoint can't be read.
+    """
+    if run.status.state == "done":
+        return checkpoints.read_info(run.folder / "checkpoint")
+    again = f"Go on with it: python -m rekd runs resume {run.folder}"
+    then = "Wait until it is done." if run.status.state in ACTIVE else again
+    raise ValueError(
+        f"{run.folder} is {run.status.state}, and a run has a result once it is done, and no sooner. {then}"
+    )
+
+
+def _curve(metrics: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, float, float | None], ...]:
+    lines = (line for line in metrics if "dev_accuracy" in line)
+    return tuple((line["step"], line["dev_accuracy"], line.get("dev_mean_probability")) for line in lines)
+
+
+def _seconds(run: Run) -> float:
+    """Seconds of training, without evaluations: the examples between two lines over their speed."""
+    before, seconds = 0, 0.0
+    for line in run.metrics:
+        if speed := line.get("examples_per_second"):
+            seconds += (line["step"] - before) * run.config.batch_size / speed
+        before = line["step"]
+    return seconds
+
+
+def _habits(metrics: Sequence[Mapping[str, Any]], step: int) -> dict[str, float]:
+    """What the evaluation at a step noted of the units selected on dev under top-k, and how certain the gates are."""
+    line = next((line for line in metrics if line["step"] == step and "dev_accuracy" in line), {})
+    names = {"dev_certainty": "certainty"}
+    for sort, told in _SORTS.items():
+        names |= {f"dev_{sort}": f"selected_{told}", f"dev_{sort}_base": f"all_{told}"}
+    return {told: line[name] for name, told in names.items() if name in line}
+
+
+def row_of(run: Path, config: TrainConfig) -> str:
+    """The protocol's row that a run belongs to, "" of none.
+
+    Its folder has the row's name and the seed, and its configuration is the row's in all but what it learns from, whose
+    places differ, and what is written down.
+    """
+    name, _, seed = run.absolute().name.rpartition("-seed-")
+    row = next((row for row in rows() if row.name == name), None)
+    if row is None or seed != str(config.seed) or config.seed not in row.seeds:
+        return ""
+    return name if _like(row, config) else ""
+
+
+def _like(row: Row, config: TrainConfig) -> bool:
+    from rekd.training.setup import resolve
+
+    linked = {"teacher": "teacher" in row.learns, "start": "start" in row.learns, "stop_at": bool(row.half_way)}
+    if config.task != row.task or linked != {field: bool(getattr(config, field)) for field in LINKS}:
+        return False
+    wanted = row.config(config.seed, dict.fromkeys(row.learns, "a checkpoint"))
+    return _setting(resolve(config)) == _setting(resolve(wanted))
+
+
+def _setting(config: TrainConfig) -> dict[str, Any]:
+    values = json.loads(json.dumps(config.to_dict()))  # a list of a file and a tuple of ours are the same
+    return {field: value for field, value in values.items() if field not in (*INCIDENTAL, *LINKS)}
+
+
+def found(folders: Iterable[Path]) -> Iterator[Path]:
+    """The runs that are meant by folders of runs, or by runs.
+
+    Raises:
+        ValueError: a folder is none, or holds no run.
+    """
+    for folder in folders:
+        one = (folder / "config.json").is_file()
+        runs = [folder] if one else sorted(path.parent for path in folder.glob("*/config.json"))
+        if not runs:
+            what = "holds no run" if folder.is_dir() else "is no folder"
+            raise ValueError(f"{folder} {what}. Name a run's folder, or a folder of runs such as runs/.")
+        yield from runs
+
+
+def collect(
+    folders: Iterable[Path],
+    say: Callable[[str], None] = lambda sentence: None,
+    measure: Callable[[Path, Result], Result] = lambda run, result: result,
+) -> list[Result]:
+    """The results of every run in these folders that is done, each under its row of the protocol, or as an own run.
+
+    Args:
+        folders: of runs, or runs themselves. say: told in a sentence of each run that is passed over. measure: given
+            each run and its result, the result with whatever else is to be measured.
+
+    Raises:
+        ValueError: as `found`.
+    """
+    results = []
+    for run in dict.fromkeys(path.absolute() for path in found(folders)):
+        try:
+            result = result_of(run)
+            result = replace(result, row=row_of(run, result.training()))
+        except (OSError, ValueError) as fault:  # it is at work or damaged, and the others are not
+            say(f"Passed over: {fault}")
+            continue
+        results.append(measure(run, result))
+    return results
+
+
+def merged(old: Iterable[Result], new: Iterable[Result]) -> list[Result]:
+    """Old results with new ones in place of those of the same run; nothing else is lost.
+
+    What was measured apart from training, a processor's time and habits, stays where the weights are the same.
+    """
+    by_run = {_run(result): result for result in old}
+    for result in new:
+        before = by_run.get(_run(result))
+        by_run[_run(result)] = _with_what_was_measured(result, before) if before else result
+    return list(by_run.values())
+
+
+def _run(result: Result) -> tuple[str, int | str]:
+    """What a run is told by: its row and seed, or its own name."""
+    return result.row, result.seed if result.row else result.name
+
+
+def _with_what_was_measured(result: Result, before: Result) -> Result:
+    if result.hash != before.hash:
+        return result
+    cpu_ms = before.cpu_ms if result.cpu_ms is None else result.cpu_ms
+    return replace(result, cpu_ms=cpu_ms, habits={**before.habits, **result.habits})

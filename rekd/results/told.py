@@ -1,0 +1,196 @@
+"""The results as text, for a terminal: tables by task and student, comparisons, leaks, and the paper's numbers."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from rekd.results.comparisons import Comparison, LeakyShare
+from rekd.results.protocol import KINDS, PARTS
+from rekd.results.published import SEEDS, SOURCE, Published, published
+from rekd.results.statistics import Difference, Spread
+from rekd.results.summary import OWN, RULES, Aggregate
+
+NONE = "–"
+"""In place of a number that was not measured, or that there can't be."""
+TITLES = {**PARTS, OWN: "Own runs, which belong to no row of the protocol"}
+WIDTH = 110
+"""Characters of a line of prose."""
+
+_HEAD = ("row", "accuracy", "seeds", "leaky", "rate", "random", "count", "mask", "swap", "again by")
+_BY_RULE = ("accuracy at realised rate, by mask rule", *RULES, "empty")
+_LEGEND = (
+    "accuracy: share of the test split that is right, mean ± standard deviation over seeds, under top-k at the nominal "
+    "rate: the same number of units for every model that selects. CLS reads the whole input, Random masks is a "
+    "predictor that was trained on random ones. dev: where a row was read on dev alone.",
+    "seeds: runs that have ended, of those that the protocol wants. leaky: runs whose masks code the label; they are "
+    "left out of every mean but that in brackets and those of count, mask and swap, which are over all runs.",
+    "rate: realised share of an input's units, under top-k unless said. random: accuracy of the same predictor on "
+    "random masks at the nominal rate. count, mask: accuracy of guessing the label from the number, or the places, of "
+    "selected units. swap: how much more often a mask laid on another input makes the predictor say its class; it "
+    "decides, its bound is 0.05. empty: share of masks that select nothing, before repair.",
+)
+_TEST = (
+    "pairs: seeds at which neither run is leaky. Interval: Student's t. p: exact test by changes of sign, two-sided, "
+    "of eight pairs and more; Holm's correction is over all of them, of every task. of rates: difference of the "
+    "realised rates, in percentage points of an input's units. with leaky ones: over all pairs, where some are leaky."
+)
+
+
+def told(
+    rows: Sequence[Aggregate], pairs: Sequence[Comparison], shares: Sequence[LeakyShare], tasks: Iterable[str]
+) -> Iterator[str]:
+    """Everything, line by line. tasks: those whose published numbers are told."""
+    yield from tables(rows)
+    for text in _LEGEND:
+        yield from prose(text)
+    yield from compared(pairs)
+    if pairs:
+        yield from prose(_TEST)
+    yield from leaks(shares)
+    yield from papers(tasks)
+
+
+def prose(text: str) -> list[str]:
+    """A paragraph in lines, with an empty one before it."""
+    return ["", *textwrap.wrap(text, WIDTH, break_on_hyphens=False)]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Cells as lines with columns of one width."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "    " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def number(found: Spread) -> str:
+    """A mean with its spread over seeds: 0.893 ± 0.005."""
+    if found.mean is None:
+        return NONE
+    return f"{found.mean:.3f}" + ("" if found.sd is None else f" ± {found.sd:.3f}")
+
+
+def accuracy(row: Aggregate) -> str:
+    """Over honest runs, and over all in brackets where some are leaky; of rows read on dev alone that, and said so."""
+    if not (every := row.of("accuracy", every=True)).n:
+        dev = row.of("dev", every=True)
+        return f"dev {number(dev)}" if dev.n else NONE
+    return f"{number(row.of('accuracy'))} (all {number(every)})" if row.leaky else number(row.of("accuracy"))
+
+
+def tables(found: Sequence[Aggregate]) -> Iterator[str]:
+    """For each part, task and size a table of the rows that have runs, and the names of those that were not run yet."""
+    for part, title in TITLES.items():
+        groups: dict[tuple[str, str], list[Aggregate]] = {}
+        for row in found:
+            if row.part == part:
+                groups.setdefault((row.task, row.size), []).append(row)
+        if groups:
+            yield from ("", title)
+        for (task, size), rows in groups.items():
+            yield from ("", f"  {task}, {size}" if size else f"  {task}")
+            yield from _table(rows)
+
+
+def _table(rows: Sequence[Aggregate]) -> Iterator[str]:
+    there = [row for row in rows if row.results]
+    if there:
+        yield from aligned([_HEAD, *map(_cells, there)])
+    if ruled := [row for row in there if row.of("accuracy sampled", every=True).n]:
+        yield from aligned([_BY_RULE, *map(_by_rule, ruled)])
+    for row in there:
+        yield from _lacking(row)
+    if absent := [row.name for row in rows if not row.results]:
+        yield "    Not run yet, each by `python -m rekd results run NAME`:"
+        yield from (f"      {line}" for line in textwrap.wrap(", ".join(absent), WIDTH, break_on_hyphens=False))
+
+
+def _cells(row: Aggregate) -> tuple[str, ...]:
+    rate = NONE if row.kind in ("cls", "kd") else percent(row.of("rate").mean)
+    leaks = [row.of(name, every=True) for name in ("count", "mask", "swap")]
+    others = (decimal(each.mean) for each in (row.of("random"), *leaks))
+    again = row.rerun or f"{KINDS[row.kind]}, of yours: {', '.join(result.name for result in row.results)}"
+    return row.name, accuracy(row), f"{len(row.done)} of {len(row.wanted)}", _leaky(row), rate, *others, again
+
+
+def _by_rule(row: Aggregate) -> tuple[str, ...]:
+    pairs = ((row.of(f"accuracy {rule}"), row.of(f"rate {rule}").mean) for rule in RULES)
+    return row.name, *(f"{number(each)} at {percent(rate)}" for each, rate in pairs), percent(row.of("empty").mean)
+
+
+def _leaky(row: Aggregate) -> str:
+    """How many of the runs whose masks were measured."""
+    measured = sum(result.honest is not None for result in row.results)
+    return f"{len(row.leaky)} of {measured}" if measured else NONE
+
+
+def _lacking(row: Aggregate) -> Iterator[str]:
+    """Which seeds are missing, and which were not measured."""
+    if row.missing:
+        yield f"    {row.name} is not run yet with seed {_listed(row.missing)}."
+    if row.unmeasured and row.part != "choices":
+        yield f"    {row.name} is not measured on test yet with seed {_listed(row.unmeasured)}."
+
+
+def _listed(seeds: Iterable[int]) -> str:
+    return ", ".join(map(str, seeds))
+
+
+def decimal(value: float | None) -> str:
+    return NONE if value is None else f"{value:.3f}"
+
+
+def percent(value: float | None) -> str:
+    return NONE if value is None else f"{value:.1%}"
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """With its sign, which 0 has as a plus."""
+    return NONE if value is None else f"{round(value, digits) + 0.0:+.{digits}f}"
+
+
+_PAIRS = ("first", "minus", "difference", "95 % interval", "pairs", "p", "p, Holm", "of rates", "with leaky ones")
+
+
+def compared(found: Sequence[Comparison]) -> Iterator[str]:
+    """The comparisons, one a line, by part; nothing where there are none."""
+    for part, group in groupby(found, key=lambda each: each.part):
+        yield from ("", f"Differences of accuracy, paired by seed: {PARTS[part][0].lower()}{PARTS[part][1:]}")
+        yield from aligned([_PAIRS, *map(_pair, group)])
+
+
+def _pair(each: Comparison) -> tuple[str, ...]:
+    own, pairs = each.accuracy, f"{each.accuracy.n} of {each.wanted}"
+    rate = NONE if each.rate is None or each.rate.mean is None else f"{signed(100 * each.rate.mean, 2)}"
+    every = f"{signed(each.every.mean)} ({each.every.n} pairs)" if each.leaky else NONE
+    return each.first, each.second, signed(own.mean), interval(own), pairs, _p(own.p), _p(own.adjusted), rate, every
+
+
+def interval(found: Difference) -> str:
+    """The interval's ends: +0.018 to +0.031; a dash of fewer than two pairs."""
+    return NONE if found.low is None else f"{signed(found.low)} to {signed(found.high)}"
+
+
+def _p(p: float | None) -> str:
+    return NONE if p is None else f"{p:.4f}"
+
+
+def leaks(found: Sequence[LeakyShare]) -> Iterator[str]:
+    """The share of leaky runs by kind; nothing where no masks were measured."""
+    if found:
+        yield from ("", "Runs whose masks code the label")
+        yield from aligned([(each.title, f"{each.leaky} of {each.of}", f"{each.share:.0%}") for each in found])
+
+
+def papers(tasks: Iterable[str]) -> Iterator[str]:
+    """The paper's accuracies of some tasks, marked as its own; nothing where it has none."""
+    if found := [each for task in tasks for each in published(task)]:
+        yield from ("", f"Published by the paper, not ours: {SOURCE}. Means over {SEEDS} seeds of its own models.")
+        yield from aligned([("task", "model", "kind", "accuracy"), *map(_published, found)])
+
+
+def _published(each: Published) -> tuple[str, ...]:
+    kind = f"{KINDS[each.kind]}, teacher" if each.teacher else KINDS[each.kind]
+    return each.task, each.model, kind, number(Spread(SEEDS, each.accuracy, each.sd))

@@ -1,0 +1,139 @@
+"""What the page Results says in words: what is compared, what its numbers can't show, and where there are none yet."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from rekd.results.comparisons import Comparison, LeakyShare
+from rekd.results.protocol import FOLDER, KINDS
+from rekd.results.published import SOURCE
+from rekd.results.statistics import FEWEST
+from rekd.ui.components import percent
+from rekd.ui.results_forest import Compared, points, told
+
+if TYPE_CHECKING:
+    from rekd.ui.results_read import Found
+
+CLAIM = "REKD - RE"
+LEAD = (
+    "Teachers and students of our own code on real data, each row over several seeds. Every model that selects reads "
+    "**the same number of units** of an input (top-k at p), and its step was chosen on dev; **test was read once**."
+)
+INTERVALS = (
+    "A dot is the mean difference over seeds that both rows have, in percentage points; its bar the 95 % interval by "
+    "Student's t. A hollow dot's interval reaches zero. p is of the exact test by changes of sign, given from "
+    f"{FEWEST} pairs on (five can't go below .06), and Holm's correction is over all that have one."
+)
+LEAKS = (
+    "A run is leaky where the mask of another input, laid on this one, makes the predictor say that other's class over "
+    "5 points more often than a random mask does. Such a run's accuracy says nothing about its rationales: it stays "
+    "out of every mean, and is counted here."
+)
+KNOW = (
+    "**What is compared.** Accuracy under top-k at p, so each model of a task reads the same number of units k of an "
+    "input; the realised rate stands beside it. The control is a predictor trained on random masks of the same rate: "
+    "what it reaches, any 10 or 15 % would do. CLS from the teacher's predictions shows what distillation alone gives.",
+    "**Splits.** The official ones. One fixed part of the training split is dev, the same for teachers and students, "
+    "and no run trains on it. The step is the best on dev; test is read once, after training.",
+    "**Seeds.** Ten or five a row; differences are paired by seed. Own runs are beside the rows, never in them.",
+    "**Data.** IMDB at 10 % of the words; CIFAR-10 and CIFAR-100 at 15 % of the patches, 32 px, patches of 4 px. "
+    "CIFAR-100 means its 20 coarse classes, and half of its training images are given.",
+    "**The paper's numbers** are theirs: "
+    f"{SOURCE}, means over ten seeds. Its vision models were pretrained and read CIFAR at 224 px; ours begin "
+    "from random weights at 32 px, and their levels on CIFAR are far below. So look at gaps between kinds, not at "
+    "parity.",
+)
+
+
+def what_to_know() -> None:
+    st.subheader("What to know", anchor=False)
+    st.markdown("\n".join(f"- {line}" for line in KNOW))
+
+
+def nothing_yet(own: bool, home: Path) -> None:
+    """The page without a file of results. own: whether runs of one's own follow. home: the folder of runs."""
+    st.markdown(
+        "No results are here yet. This page will show every row of the protocol (teachers, students of two sizes as "
+        "CLS, RE and REKD, controls, ablations, rates) with its accuracy over seeds, its realised rate, its leaks and "
+        "its cost, the differences with their intervals, and the paper's numbers beside.\n\n"
+        "Train and measure the first rows, which wants a GPU, then collect them:"
+    )
+    here = home.relative_to(Path.cwd()) if home.is_relative_to(Path.cwd()) else home
+    collect = f"python -m rekd results collect {shlex.quote(str(here / FOLDER))}"
+    st.code(f"python -m rekd results run headline\n{collect}", language="bash", wrap_lines=True)
+    if own:
+        st.subheader("Your runs", anchor=False)
+    else:
+        st.caption("Runs that you train on the page Train appear here when they have ended.")
+
+
+def columns(found: Found) -> str:
+    """What stands below the table."""
+    said = ["± is the standard deviation over seeds. Leaky runs are in no mean unless it says so."]
+    if found.own:
+        said.append("Your runs are marked *yours*; they are in no other row's mean.")
+    if any(not result.report for result in found.own):
+        said.append("One that is promoted (on the page Train) is read on test, and is on the chart below then.")
+    if found.waiting:
+        said.append(f"{found.waiting} of your runs have not ended and are left out.")
+    if found.results:
+        said.append("The paper's numbers are of other, pretrained models, and in no mean.")
+    return " ".join(said)
+
+
+KINDS_TITLE = "Kinds of one size of model, REKD and RE first"
+RANDOM_TITLE = "Against a predictor trained on random masks of the same rate"
+OF_PART = {"rates": "At other rates", "ablations": "Ablations: one thing changed of the student's REKD"}
+
+
+def forests(held: Sequence[Comparison], titles: Mapping[str, str]) -> dict[str, list[Compared]]:
+    """Title -> the lines of a forest plot, the claim first; controls are apart, since theirs is another scale."""
+    out: dict[str, list[Compared]] = dict.fromkeys((KINDS_TITLE, RANDOM_TITLE, *OF_PART.values()))
+    for each in sorted(held, key=lambda each: (each.title != CLAIM, each.part == "teachers")):
+        usual = RANDOM_TITLE if each.title.endswith(KINDS["random"]) else KINDS_TITLE
+        title = OF_PART.get(each.part, usual)
+        out[title] = [*(out[title] or []), _line(each, titles)]
+    return {title: lines for title, lines in out.items() if lines}
+
+
+def _line(each: Comparison, titles: Mapping[str, str]) -> Compared:
+    setting = each.setting if each.setting not in each.title else ""
+    notes = [f"{titles.get(each.task, each.task)} · {each.size}", setting, _rates(each), _left_out(each)]
+    label = each.title.replace(" - ", " − ")
+    return Compared(label, each.accuracy, " · ".join(filter(None, notes)), each.title == CLAIM)
+
+
+def _rates(each: Comparison) -> str:
+    """How far the realised rates are apart, where that could matter."""
+    if each.rate is None or each.rate.mean is None or abs(each.rate.mean) < 0.0005:
+        return ""
+    return f"realised rates differ by {points(each.rate.mean)} points"
+
+
+def _left_out(each: Comparison) -> str:
+    """Pairs that are not in the difference: leaky ones, and seeds of which a run is not there yet."""
+    leaky = f"{each.leaky} leaky left out (with them {told(each.every)})" if each.leaky else ""
+    to_come = f"{each.every.n} of {each.wanted} seeds so far" if each.every.n < each.wanted else ""
+    return " · ".join(filter(None, [leaky, to_come]))
+
+
+def leak_table(shares: Sequence[LeakyShare]) -> str:
+    """Share and count of leaky runs by group, as bars with words."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(each.title)}</th><td>{each.leaky} of {each.of}</td>'
+        f'<td><div class="rk-sure" style="min-width:7rem"><div class="rk-bar" role="img" '
+        f'aria-label="{percent(each.share)} leaky"><span style="width:{100 * each.share:.1f}%"></span></div>'
+        f"<span>{percent(each.share)}</span></div></td></tr>"
+        for each in shares
+    )
+    return (
+        '<table class="rk-table" style="max-width:46rem" aria-label="Share of leaky runs"><thead><tr>'
+        '<th scope="col">runs</th><th scope="col">leaky</th><th scope="col">share</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )

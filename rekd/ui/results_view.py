@@ -1,0 +1,138 @@
+"""The page Results from top to bottom: table, comparisons, the charts of one student, leaks, what to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from rekd.results.comparisons import Comparison, comparisons, leaky_shares
+from rekd.results.summary import OWN, aggregates
+from rekd.ui import results_forest, results_table, results_told, runs
+from rekd.ui import results_state as state
+from rekd.ui.cache import kept
+from rekd.ui.components import plain
+from rekd.ui.frame import part
+from rekd.ui.results_groups import Group, grouped, measured, narrowed, sizes, tasks
+from rekd.ui.results_read import Found, read
+from rekd.ui.results_state import ALL, KIND_NAMES, PART_NAMES, Chosen
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What the page shows. groups: all rows by student; titles: task -> what it is called."""
+
+    found: Found
+    home: Path
+    groups: tuple[Group, ...]
+    titles: Mapping[str, str]
+    chosen: Chosen
+    notes: tuple[str, ...] = ()
+
+    def draw(self) -> None:
+        """Everything; what takes longest to compute comes last."""
+        runs.arrive()
+        for sentence in (*self.notes, *self.found.notes):
+            st.warning(plain(sentence), icon=":material/info:")
+        if not self.found.results:
+            results_told.nothing_yet(bool(self.found.own), self.home)
+            if not self.found.every:
+                return
+        else:
+            st.markdown(results_told.LEAD)
+        self._table()
+        if self.found.results:
+            self._comparisons()
+        from rekd.ui.results_student import student
+
+        part(student, self)
+        if self.found.results:
+            self._leaks()
+            results_told.what_to_know()
+
+    def _table(self) -> None:
+        self._filters()
+        shown = narrowed(self.groups, self.chosen)
+        if not shown:
+            st.info("No row is left by this choice. Choose another part or kind.", icon=":material/filter_alt_off:")
+            return
+        st.html(results_table.STYLE + results_table.table(shown, self.titles, "Runs by student, a line a row"))
+        st.caption(results_told.columns(self.found))
+        with st.expander("What the columns mean", icon=":material/help:"):
+            st.markdown("\n".join(f"- **{column.head}**: {column.help}" for column in results_table.COLUMNS))
+        self._again(shown)
+
+    def _filters(self) -> None:
+        chosen, titles = self.chosen, {ALL: "All tasks", **self.titles}
+        with st.container(horizontal=True):
+            widget = state.widget("task", chosen.task, size=ALL, student="", run="")
+            st.selectbox("Task", [ALL, *tasks(self.groups)], format_func=titles.get, width=200, **widget)
+            options = [ALL, *sizes(self.groups, chosen.task)]
+            widget = state.widget("size", chosen.size, student="", run="")
+            names = {ALL: "All sizes"}
+            st.selectbox("Size", options, format_func=lambda size: names.get(size, size), width=200, **widget)
+            widget = state.widget("kind", chosen.kind)
+            st.selectbox("Kind", list(KIND_NAMES), format_func=KIND_NAMES.get, width=200, **widget)
+            widget = state.widget("part", chosen.part)
+            st.selectbox("Part of the protocol", list(PART_NAMES), format_func=PART_NAMES.get, width=340, **widget)
+
+    def _again(self, shown: list[Group]) -> None:
+        """The command of each row that is shown, to copy."""
+        rows = {row.name: row for group in shown for row in group.rows if row.rerun}
+        if not rows:
+            return
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            name = st.selectbox("Run a row again", list(rows), key="r_again", width=360)
+            st.code(rows[name].rerun, language="bash", wrap_lines=True)
+
+    def _comparisons(self) -> None:
+        st.subheader("Differences, paired by seed", anchor=False)
+        held = [each for each in _compared(self.found.key, self.found) if self._chosen(each)]
+        if not held:
+            st.caption("No two rows that are compared have a run of the same seed yet.")
+            return
+        st.html(results_forest.STYLE)
+        for title, lines in results_told.forests(held, self.titles).items():
+            st.html(results_forest.forest(lines, title))
+            st.caption(results_forest.in_words(lines))
+        st.caption(results_told.INTERVALS)
+
+    def _chosen(self, each: Comparison) -> bool:
+        return self.chosen.task in (ALL, each.task) and self.chosen.size in (ALL, each.size)
+
+    def _leaks(self) -> None:
+        held = [row for group in measured(self.groups, self.chosen) for row in group.rows if row.part != OWN]
+        shares = leaky_shares([result for row in held for result in row.results], self.found.results)
+        if shares:
+            st.subheader("Leaks: runs whose masks code the label", anchor=False)
+            st.html(results_told.leak_table(shares))
+            st.caption(results_told.LEAKS)
+
+
+@kept(4)
+def _compared(key: str, _found: Found) -> list[Comparison]:
+    """All comparisons of the file's results; own runs are in none."""
+    return comparisons(aggregates(_found.results))
+
+
+@kept(4)
+def _groups(key: str, _found: Found) -> tuple[Group, ...]:
+    """All rows; without a file of results, own runs alone."""
+    rows = aggregates(_found.every)
+    return grouped(rows if _found.results else [row for row in rows if row.part == OWN])
+
+
+def begin(home: Path) -> Drawing:
+    """Read everything and settle what is chosen. home: the folder of own runs."""
+    from rekd.data.spec import TASKS
+
+    found = read(home)
+    groups = _groups(found.key, found)
+    chosen, notes = state.current()
+    held = {"task": tasks(groups), "size": sizes(groups, chosen.task), "student": [group.key for group in groups]}
+    chosen, more = state.settled(chosen, held)
+    state.settle(chosen)
+    titles = {name: TASKS[name].title if name in TASKS else name for name in tasks(groups)}
+    return Drawing(found, home, groups, titles, chosen, (*notes, *more))

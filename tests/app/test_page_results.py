@@ -1,0 +1,269 @@
+"""The page Results: with one run, many, missing seeds, leaky ones, own runs, and before there is any."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+from explore import APP, blocks, picked, said, sound, text_of
+from results.made import made, some
+from streamlit.testing.v1 import AppTest
+from trained import made as trained
+
+from rekd import checkpoints
+from rekd.files import write_json
+from rekd.results.record import write_results
+from rekd.ui.results_state import student_key
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """Where the page looks for results; nothing is there yet."""
+    path = tmp_path / "results.parquet"
+    monkeypatch.setattr("rekd.ui.results_read.results_file", lambda: path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def everything():
+    return some()
+
+
+@pytest.fixture
+def many(file, everything):
+    write_results(file, everything)
+    return file
+
+
+def page(root, **address: str) -> AppTest:
+    at = AppTest.from_file(APP, default_timeout=60)
+    at.switch_page("pages/results.py")
+    for name, value in address.items():
+        at.query_params[name] = value
+    return sound(at.run())
+
+
+def rows(at) -> dict[str, str]:
+    """What the table says of each row, by the row's name."""
+    (table,) = [block for block in blocks(at) if "rk-results-group" in block]
+    found = {}
+    for line in re.findall(r"<tr(?: class=\"rk-control\")?>(.*?)</tr>", table)[1:]:
+        name = re.search(r'class="rk-name">([^<]*)</div></th>', line)
+        found[name.group(1)] = " ".join(text_of(line.replace("<td", " <td").replace("<div", " <div")).split())
+    return found
+
+
+def forests(at) -> list[str]:
+    return [" ".join(text_of(block).split()) for block in blocks(at) if "rk-forest-head" in block]
+
+
+def charts(at) -> list[str]:
+    return [chart.proto.spec for chart in at.get("plotly_chart")]
+
+
+def looked_at(at) -> str:
+    """The numbers of the run that was chosen."""
+    return " ".join(text_of("".join(block for block in blocks(at) if "rk-facts" in block)).split())
+
+
+def test_before_there_are_results_the_page_says_how_to_make_them(root, file):
+    at = page(root)
+    assert "No results are here yet" in said(at) and "appear here when they have ended" in said(at)
+    assert "results run headline" in at.code[0].value and f"results collect {root}/results" in at.code[0].value
+    assert not at.get("plotly_chart") and not at.selectbox
+
+
+def test_a_row_has_its_mean_its_seeds_its_rate_its_control_and_its_costs(root, many):
+    held = rows(page(root))
+    rekd = held["cifar10-64x3-rekd"]
+    assert re.search(r"0\.65\d ± 0\.00\d", rekd) and "10 of 10" in rekd and "0 of 10" in rekd
+    assert "15.0 % of 15 %" in rekd and re.search(r"0\.3[78]\d ± ", rekd), "realised rate and random control"
+    assert "0.31 M" in rekd and "0.6 MB" in rekd and "4.2 ms" in rekd
+    assert "7 of 10" in held["imdb-2-layers-kd"] and "reads all" in held["imdb-2-layers-kd"]
+
+
+def test_a_leaky_run_is_in_no_mean_silently(root, file):
+    honest = [made(seed=seed, accuracy=0.8) for seed in range(2026, 2030)]
+    write_results(file, [*honest, made(seed=2030, accuracy=0.99, honest=False)])
+    held = rows(page(root))["imdb-2-layers-re"]
+    assert "0.800 ± 0.000" in held and "with the leaky 0.838" in held and "⚑ 1 of 5" in held
+
+
+def test_the_papers_numbers_stand_beside_and_change_no_mean(root, many):
+    held = rows(page(root))
+    assert "ViT-Small 0.889 ViT-Tiny 0.797" in held["cifar10-64x3-re"] and "0.590" in held["cifar10-64x3-re"]
+    assert "ViT-Base 0.964" in held["cifar10-teacher"], "teachers are shown with their students"
+    assert not re.search("ViT|BERT", held["cifar10-64x3-kd"] + held["own-seed-1"])
+
+
+def test_one_run_is_a_table_without_spreads_and_what_was_not_run_is_no_number(root, file):
+    write_results(file, [made("cifar10-64x3-rekd", 2026, 0.7, 0.15)])
+    at = page(root, task="cifar10")
+    held = rows(at)
+    assert "0.700" in held["cifar10-64x3-rekd"] and "±" not in held["cifar10-64x3-rekd"]
+    assert "1 of 10" in held["cifar10-64x3-rekd"]
+    assert "not run yet 10 seeds wanted ViT" in held["cifar10-64x3-re"], "no zero, and no number but theirs"
+    assert "No two rows that are compared" in said(at) and len(charts(at)) == 2
+
+
+def test_filters_narrow_the_table_and_stand_in_the_address(root, many):
+    at = page(root)
+    picked(at, "r_task_box").select("cifar10")
+    sound(at.run())
+    picked(at, "r_kind_box").select("rekd")
+    sound(at.run())
+    picked(at, "r_part_box").select("ablations")
+    sound(at.run())
+    assert dict(at.query_params) == {"task": "cifar10", "kind": "rekd", "part": "ablations"}
+    held = rows(at)
+    assert "cifar10-64x3-rekd-leaky-teacher" in held and all(name.startswith("cifar10-64x3-rekd-") for name in held)
+    again = page(root, **dict(at.query_params))
+    assert rows(again) == held
+    picked(again, "r_task_box").select("imdb")
+    assert "size" not in dict(sound(again.run()).query_params) and "own-seed-1" not in rows(again)
+    picked(again, "r_kind_box").select("re")
+    assert "own-seed-1" in rows(sound(again.run())), "own runs stay beside whatever part is chosen"
+
+
+def test_an_address_that_asks_for_what_is_not_there_is_told(root, many):
+    at = page(root, task="mnist", kind="gru", colour="red")
+    told = said(at).replace("\\", "")
+    assert "mnist" in told and "gru" in told and "colour" in told and len(rows(at)) > 10
+
+
+def test_every_row_has_its_command(root, many):
+    at = page(root)
+    box = picked(at, "r_again")
+    assert "own-seed-1" not in box.options and "cifar10-64x3-rekd" in box.options
+    box.select("cifar10-64x3-rekd")
+    assert sound(at.run()).code[0].value == "python -m rekd results run cifar10-64x3-rekd"
+
+
+def test_differences_are_paired_and_the_claim_comes_first(root, many):
+    kinds, against_random, rates, ablations = forests(page(root))
+    first = kinds.split("n, p, p after Holm ")[1]
+    assert first.startswith("REKD − RE IMDB film reviews · 2 layers x 384 · 1 leaky left out")
+    assert "n 9" in first.split("REKD − RE")[1], "a leaky run is in no pair"
+    assert re.search(r"REKD − RE CIFAR-10 · ViT 3 x 64 \+6\.\d \[\+\d\.\d, \+\d\.\d\] n 10, p \.002, \.0\d\d", kinds)
+    assert (
+        "REKD − CLS from the teacher's predictions IMDB film reviews · 2 layers x 384 · 7 of 10 seeds so far" in kinds
+    )
+    assert "Random masks" in against_random and "rate 5" in rates
+    assert "alpha 0" in ablations and "p ." not in ablations, "no p of five seeds"
+
+
+def test_an_interval_that_reaches_zero_is_told_apart_from_one_that_does_not(root, file):
+    seeds = range(2026, 2036)
+    alike = [made(f"imdb-2-layers-{kind}", seed, 0.8 + seed % 3 / 100) for kind in ("cls",) for seed in seeds]
+    shaky = [made("imdb-2-layers-rekd", seed, 0.8 + seed % 2 / 100) for seed in seeds]
+    better = [made("imdb-2-layers-re", seed, 0.7) for seed in seeds]
+    write_results(file, [*alike, *shaky, *better])
+    at = page(root)
+    (kinds,) = [block for block in blocks(at) if "rk-forest-head" in block]
+    assert kinds.count("rk-forest-dot rk-forest-open") == 1 and kinds.count("rk-forest-dot") == 2
+    assert "1 of 2" in said(at)
+
+
+def test_a_run_of_the_chart_is_looked_at_and_says_where_its_weights_are_not(root, many):
+    at = page(root, student="imdb: 2 layers x 384")
+    assert "imdb-2-layers-re-seed-2029" in charts(at)[0] and "square-x-open" in charts(at)[0], "leaky runs are crossed"
+    picked(at, "r_run_box").select("imdb-2-layers-re-seed-2029")
+    sound(at.run())
+    assert at.query_params["run"] == "imdb-2-layers-re-seed-2029" and "accuracy under top-k 0.8" in looked_at(at)
+    assert "python -m rekd results run imdb-2-layers-re --seed 2029" in said(at)
+    assert any("outside the bound" in block for block in blocks(at)), "what its masks give away"
+    assert not [button for button in at.button if button.label == "Open in Explore"]
+
+
+def test_a_run_whose_weights_are_here_opens_in_explore(root, house, file):
+    info = next(each for each in checkpoints.available() if each.name == "imdb-rekd")
+    write_results(file, [made("imdb-2-layers-rekd", 2026, hash=info.hash)])
+    at = page(root, run="imdb-2-layers-rekd-seed-2026")
+    picked(at, "r_explore").click()
+    sound(at.run())
+    assert at.title[0].value == "What did each model read?"
+    assert at.query_params["rekd"] == "imdb-rekd" and at.query_params["task"] == "imdb"
+
+
+def test_a_click_on_a_point_chooses_its_run_and_one_beside_all_points_keeps_it(root, many, monkeypatch):
+    from rekd.ui import results_student
+
+    asked, session = [], {}
+    monkeypatch.setattr(results_student.st, "session_state", session)
+    monkeypatch.setattr(results_student.state, "change", lambda **values: asked.append(values))
+    for points in ([{"x": 0.1, "customdata": ["imdb-2-layers-re-seed-2029"]}], [], [{"x": 0.1, "y": 0.9}]):
+        session[results_student.CHART] = {"selection": {"points": points}}
+        results_student._picked()
+    assert asked == [{"run": "imdb-2-layers-re-seed-2029"}], "a mean has no run, and neither has an empty place"
+
+
+def test_another_rule_moves_the_points(root, many):
+    at = page(root)
+    picked(at, "r_rule_box").set_value("sampled")
+    sound(at.run())
+    assert at.query_params["rule"] == "sampled" and "realised rate, sampled: share of units" in charts(at)[0]
+
+
+def test_leaky_shares_are_counted_by_kind_and_teacher(root, many):
+    (table,) = [text_of(block) for block in blocks(page(root)) if "Share of leaky runs" in block]
+    table = " ".join(table.split())
+    assert "RE 1 of 3" in table and "REKD from leaky teachers 4 of 5 80 %" in table
+
+
+def own(root, house, name="mine", report=None, state="done", **values):
+    """An own run on digits with its weights."""
+    folder = trained(root, name, state, **values)
+    if state == "done":
+        shutil.copytree(house / "digits-re", folder / "checkpoint")
+    if report:
+        write_json(folder / "evaluation.json", report)
+    return folder
+
+
+def test_own_runs_stand_in_the_same_table_and_say_what_they_were_measured_on(root, house, many):
+    own(root, house)
+    own(root, house, "at-work", state="stopped")
+    at = page(root)
+    held = rows(at)
+    assert "yours" in held["mine"] and "0.540 on dev, not read on test" in held["mine"]
+    assert "at-work" not in held and "1 of your runs have not ended" in said(at)
+    write_json(root / "mine" / "evaluation.json", {**made().report, "task": "digits"})
+    assert "0.880" in rows(sound(at.run()))["mine"] and "on dev" not in rows(at)["mine"]
+
+
+def test_without_a_file_own_runs_are_shown_alone_and_open(root, house, file):
+    own(root, house, report=made().report)
+    at = page(root, run="mine")
+    assert "No results are here yet" in said(at) and list(rows(at)) == ["mine"] and not forests(at)
+    assert picked(at, "r_explore").label == "Open in Explore"
+    picked(at, "r_explore").click()
+    assert sound(at.run()).query_params["task"] == "digits"
+
+
+def test_an_own_run_whose_weights_are_among_the_results_is_shown_once(root, house, file):
+    hash_ = checkpoints.read_info(own(root, house) / "checkpoint").hash
+    write_results(file, [made("cifar10-64x3-re", 2026, 0.7, 0.15, hash=hash_)])
+    assert "mine" not in rows(page(root))
+
+
+def test_what_can_not_be_read_is_told_and_the_rest_is_shown(root, house, file):
+    file.write_bytes(b"no parquet")
+    (own(root, house, "bad") / "evaluation.json").write_text("{")
+    own(root, house)
+    at = page(root)
+    told = said(at).replace("\\", "")
+    assert "holds no results that can be read" in told and "bad is left out" in told and list(rows(at)) == ["mine"]
+
+
+def test_names_from_outside_are_text(root, house, many):
+    own(root, house, "a <b>bold name", report=made().report)
+    at = page(root, run="a <b>bold name", student=student_key("digits", "0.0 M parameters"))
+    assert not any("<b>bold" in block for block in blocks(at)) and "a <b>bold name" in text_of("".join(blocks(at)))
+
+
+def test_the_file_is_read_again_when_it_changed(root, file):
+    write_results(file, [made(accuracy=0.8)])
+    at = page(root)
+    write_results(file, [made(accuracy=0.9), made(seed=2027, accuracy=0.9)])
+    assert "0.900" in rows(sound(at.run()))["imdb-2-layers-re"]

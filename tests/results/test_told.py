@@ -1,0 +1,147 @@
+"""The tables as text: what stands in which line, what is marked, and that nothing unmeasured looks like a number."""
+
+from __future__ import annotations
+
+import pytest
+from results.made import made, some
+
+from rekd.results.comparisons import comparisons, leaky_shares
+from rekd.results.statistics import Difference, Spread
+from rekd.results.summary import aggregates
+from rekd.results.told import NONE, accuracy, aligned, compared, interval, number, papers, percent, signed, told
+
+
+def text(results, task=None):
+    rows = [row for row in aggregates(results) if task in (None, row.task)]
+    pairs = [each for each in comparisons(aggregates(results)) if task in (None, each.task)]
+    return list(told(rows, pairs, leaky_shares(results), dict.fromkeys(row.task for row in rows)))
+
+
+def cells(lines, start):
+    """The cells of the first line that begins so, told apart by two spaces and more."""
+    (line, *_) = [line for line in lines if line.strip().startswith(f"{start}  ")]
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+def test_a_row_has_its_numbers_and_the_command_that_runs_it_again():
+    found = cells(
+        text([made(seed=seed, accuracy=0.86 + 0.01 * (seed % 2)) for seed in range(2026, 2036)]), "imdb-2-layers-re"
+    )
+    assert found == [
+        "imdb-2-layers-re",
+        "0.865 ± 0.005",
+        "10 of 10",
+        "0 of 10",
+        "10.0%",
+        "0.682",
+        "0.510",
+        "0.520",
+        "0.004",
+        "python -m rekd results run imdb-2-layers-re",
+    ]
+
+
+def test_a_leaky_run_is_counted_and_both_means_are_told():
+    found = cells(text(some()), "imdb-2-layers-re")
+    assert found[1].startswith("0.868 ± ") and "(all 0.869 ± " in found[1] and found[3] == "1 of 10"
+    everybody_leaks = cells(text([made(accuracy=0.9, honest=False)]), "imdb-2-layers-re")
+    assert everybody_leaks[1] == f"{NONE} (all 0.900)" and everybody_leaks[-2] == "0.410", "what it leaks is told"
+
+
+def test_missing_seeds_are_named():
+    lines = text(some())
+    assert cells(lines, "imdb-2-layers-kd")[2] == "7 of 10"
+    assert "    imdb-2-layers-kd is not run yet with seed 2033, 2034, 2035." in lines
+
+
+def test_rows_that_were_not_run_are_named_and_have_no_number():
+    lines = text([made()], "imdb")
+    assert "    Not run yet, each by `python -m rekd results run NAME`:" in lines
+    (line,) = [line for line in lines if "imdb-1-layer-re," in line]
+    assert not any(sign in line for sign in ("0.", "%", NONE))
+
+
+def test_every_row_of_the_protocol_is_told_once():
+    lines = text(some())
+    names = [row.name for row in aggregates([])]
+    words = " ".join(lines).replace(",", " ").split()
+    assert all(name in words for name in names)
+
+
+def test_a_row_that_was_read_on_dev_says_so():
+    tried = [made("imdb-2-layers-re-lr-5e-05", seed, 0.8, report={}) for seed in (2024, 2025)]
+    lines = text(tried)
+    assert cells(lines, "imdb-2-layers-re-lr-5e-05")[1].startswith("dev 0.7")
+    assert not [line for line in lines if "not measured on test" in line], "it never will be"
+    assert [line for line in text([made(report={})]) if "not measured on test yet with seed 2026" in line]
+
+
+def test_accuracies_by_rule_stand_with_their_realised_rates():
+    lines = text([made(accuracy=0.88, rate=0.1)])
+    (by_rule,) = [line.split("  ") for line in lines if line.strip().startswith("imdb-2-layers-re ") and " at " in line]
+    assert [cell.strip() for cell in by_rule if " at " in cell] == [
+        "0.876 at 9.0%",
+        "0.879 at 10.1%",
+        "0.880 at 10.0%",
+        "0.874 at 9.7%",
+    ]
+
+
+def test_own_runs_are_named_with_their_kind_and_have_no_command():
+    assert cells(text(some()), "own-seed-1")[-1] == "RE, of yours: own-seed-1, own-seed-2"
+
+
+def test_comparisons_have_interval_p_and_pairs():
+    lines = list(compared(comparisons(aggregates(some()))))
+    claim = cells(lines, "cifar10-64x3-rekd")
+    assert claim[1:] == ["cifar10-64x3-re", "+0.066", "+0.062 to +0.069", "10 of 10", "0.0020", "0.0176", "+0.00", NONE]
+    assert cells(lines, "imdb-2-layers-rekd")[-1] == "+0.024 (10 pairs)"
+    ablation = cells(lines, "cifar10-64x3-rekd-leaky-teacher")
+    assert ablation[3:7] == [NONE, "1 of 5", NONE, NONE]
+    assert list(compared([])) == []
+
+
+def test_the_papers_numbers_are_marked_as_its_own_and_only_where_it_has_some():
+    lines = list(papers(["imdb"]))
+    assert "Published by the paper, not ours" in lines[1] and len(lines) == 9
+    assert cells(list(papers(["cifar10"])), "cifar10")[1:] == ["ViT-Base", "RE, teacher", "0.964"]
+    assert list(papers(["digits"])) == []
+
+
+def test_the_papers_numbers_are_in_no_mean_of_ours():
+    ours = [line for line in text([made(accuracy=0.5)]) if "imdb-2-layers-re  " in line]
+    assert ours and not any("0.881" in line or "0.863" in line for line in ours)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Spread(), NONE),
+        (Spread(1, 0.5), "0.500"),
+        (Spread(3, 0.5, 0.0123), "0.500 ± 0.012"),
+        (Spread(2, 0.0, 0.0), "0.000 ± 0.000"),
+    ],
+)
+def test_numbers(found, said):
+    assert number(found) == said
+
+
+def test_signs_and_absent_numbers():
+    assert (signed(0.0124), signed(-0.0004), signed(None), percent(None), percent(0.105)) == (
+        "+0.012",
+        "+0.000",
+        NONE,
+        NONE,
+        "10.5%",
+    )
+    assert interval(Difference(1, 0, 0.1)) == NONE and interval(Difference(low=-0.01, high=0.02)) == "-0.010 to +0.020"
+
+
+def test_columns_are_aligned_and_lines_have_no_trailing_spaces():
+    assert aligned([("a", "b"), ("long", "c")]) == ["    a     b", "    long  c"]
+    assert all(line == line.rstrip() for line in text(some()))
+
+
+def test_a_row_without_any_measure_has_a_dash():
+    (row,) = [row for row in aggregates([made(report={}, curve=())]) if row.results]
+    assert accuracy(row) == NONE
