@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -21,6 +23,41 @@ def _mix(state: Tensor) -> Tensor:
     return state ^ ((state >> 31) & ((1 << 33) - 1))
 
 
+def _mixed(state: int) -> int:
+    """`_mix` of a plain number."""
+    for shift, odd in ((30, _ODD[1]), (27, _ODD[2]), (31, 1)):
+        state = ((state ^ (state >> shift)) * odd) % 2**64
+    return state - 2**64 * (state >= 2**63)
+
+
+@lru_cache(maxsize=64)
+def _strides(n_units: int, device: torch.device) -> Tensor:
+    """What tells units apart: (N,) int64. A tensor, since a compiler would take the products for small indices."""
+    with torch.inference_mode(False):  # it outlives whoever asks for it first
+        return torch.arange(1, n_units + 1, device=device) * _ODD[0]
+
+
+def _uniform(start: int, step: Tensor, ids: Tensor, strides: Tensor) -> Tensor:
+    key = _mix(_mix(start + step * _ODD[0]) + ids * _ODD[0])
+    bits = _mix(key[:, None] + strides)
+    wide = torch.float32 if ids.device.type == "mps" else torch.float64
+    return ((bits >> 11) & ((1 << 53) - 1)).to(wide) * 2.0**-53
+
+
+def logistic(start: int, step: Tensor, ids: Tensor, strides: Tensor) -> Tensor:
+    """Logistic noise (B, N) float32 from what `logistic_noise` makes of its arguments; it can be compiled."""
+    draws = _uniform(start, step, ids, strides).clamp(1e-7, 1 - 1e-7)
+    return (draws.log() - (-draws).log1p()).float()
+
+
+Draw = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+
+
+def _drawn(draw: Draw, seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
+    step = torch.as_tensor(step, dtype=torch.int64, device=ids.device)
+    return draw(_mixed(seed * _ODD[0] % 2**64), step, ids, _strides(n_units, ids.device))
+
+
 def uniform(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
     """Numbers in [0, 1) that depend on (seed, step, example, unit) alone, on no batch layout, device or process.
 
@@ -30,18 +67,16 @@ def uniform(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
     Returns:
         (B, n_units) float64 on the device of `ids`; float32 on Apple's GPU, which has no float64.
     """
-    step = torch.as_tensor(step, dtype=torch.int64, device=ids.device)
-    key = _mix(_mix(_mix(torch.full_like(ids, seed) * _ODD[0]) + step * _ODD[0]) + ids * _ODD[0])
-    unit = torch.arange(1, n_units + 1, device=ids.device)
-    bits = _mix(key[:, None] + unit * _ODD[0])
-    wide = torch.float32 if ids.device.type == "mps" else torch.float64
-    return ((bits >> 11) & ((1 << 53) - 1)).to(wide) * 2.0**-53
+    return _drawn(_uniform, seed, step, ids, n_units)
 
 
-def logistic_noise(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
-    """Logistic noise (B, N) float32, the difference of two Gumbel draws; see `uniform` for what it depends on."""
-    draws = uniform(seed, step, ids, n_units).clamp(1e-7, 1 - 1e-7)
-    return (draws.log() - (-draws).log1p()).float()
+def logistic_noise(seed: int, step: int | Tensor, ids: Tensor, n_units: int, draw: Draw = logistic) -> Tensor:
+    """Logistic noise (B, N) float32, the difference of two Gumbel draws; see `uniform` for what it depends on.
+
+    Args:
+        draw: `logistic`, or the same compiled.
+    """
+    return _drawn(draw, seed, step, ids, n_units)
 
 
 def temperature(step: int | Tensor, last: int, start: float = 5.0, end: float = 0.1) -> float | Tensor:

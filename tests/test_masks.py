@@ -45,6 +45,13 @@ def test_noise_of_neighbouring_units_examples_and_steps_is_independent():
     assert grid.unique().numel() == grid.numel()
 
 
+def test_the_numbers_of_a_seed_never_change():
+    """A resumed run, a kept result and a shared link all rely on them."""
+    drawn = masks.uniform(2026, 5, torch.tensor([3, 2**40]), 2)
+    known = [[0.9149830638846648, 0.8007622197965303], [0.9948828517878917, 0.7251411821902282]]
+    same(drawn, torch.tensor(known, dtype=torch.float64), atol=0.0)
+
+
 def test_step_may_be_a_tensor_of_one_step_an_example():
     ids, steps = torch.tensor([4, 4]), torch.tensor([0, 9])
     each = torch.cat([masks.uniform(1, int(step), ids[:1], 8) for step in steps])
@@ -52,7 +59,7 @@ def test_step_may_be_a_tensor_of_one_step_an_example():
 
 
 def test_noise_stays_finite_where_the_uniform_draw_is_0_or_1(monkeypatch):
-    monkeypatch.setattr(masks, "uniform", lambda *_: torch.tensor([[0.0, 1.0, 0.5]], dtype=torch.float64))
+    monkeypatch.setattr(masks, "_uniform", lambda *_: torch.tensor([[0.0, 1.0, 0.5]], dtype=torch.float64))
     low, high, middle = masks.logistic_noise(0, 0, torch.tensor([0]), 3)[0].tolist()
     assert math.isfinite(low) and math.isfinite(high) and middle == 0.0
     assert low < -15 and high > 15

@@ -20,7 +20,7 @@ from rekd.models.backbone import fixed_shapes
 from rekd.training.capture import BUCKETS, Graphs, plainly
 from rekd.training.feed import Feed, Shape
 from rekd.training.gradients import term_norms
-from rekd.training.working import Plain, Working, compile_blocks
+from rekd.training.working import Plain, Working, compile_parts
 
 SEEDS = 256
 """Steps whose seeds are drawn at a time."""
@@ -56,7 +56,7 @@ class Step:
         on_copies = self.graphs and accelerator.mixed_precision == "bf16"
         self.way = Working(objective) if on_copies else Plain(objective, accelerator)
         if engine == "compile":
-            compile_blocks(objective)
+            compile_parts(objective)
         world, device = accelerator.num_processes, accelerator.device
         self.alone = world * config.accumulation == 1
         self.number = torch.zeros((), dtype=torch.int64, device=device)

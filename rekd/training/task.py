@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,8 @@ class Objective(nn.Module):
         self.model, self.config, self.fixed_length = model, config, fixed_length
         self._teacher = (teacher,)
         self.beside = Beside()
+        # Pure functions of tensors, which may be replaced by the same compiled.
+        self.draw, self.straight_through, self.loss_terms = masks.logistic, masks.straight_through, loss_terms
 
     @property
     def teacher(self) -> RationaleModel | None:
@@ -67,18 +70,16 @@ class Objective(nn.Module):
         tau = masks.temperature(step, config.steps - 1, config.tau_start, config.tau_end)
         taught = None if self.teacher is None else self._ask(pair)
         mask, noise, selection_logits = self._mask(batch, step, tau)
-        label_logits = self.model.predict(batch, mask)
-        terms = {"task": losses.task_loss(label_logits, batch.labels).mean()}
+        label_logits, given = self.model.predict(batch, mask), {}
         if config.kind in ("re", "rekd"):
-            terms["rate"], terms["r"] = self._rate(batch, mask, mean_rate, dual)
+            rates = losses.selected_rate(mask, batch.unit_mask)
+            given |= {"rates": rates, "mean_rate": mean_rate, "dual": dual}
         if config.kind == "rekd":
-            terms |= self._distil(pair, taught, step, tau, selection_logits, noise, mask, label_logits)
+            given |= self._taught(pair, taught, step, selection_logits, noise, mask)
         elif taught:  # a cls, the control that learns from predictions alone
             self.beside.join()
-            terms["prediction"] = losses.prediction_distillation(taught[1], label_logits, tau).mean()
-        terms["total"] = losses.total_loss(terms, config.alpha, config.lambda_r, config.parts)
-        terms["accuracy"] = (label_logits.argmax(1) == batch.labels).float().mean()
-        return terms
+            given["teacher_labels"] = taught[1]
+        return self.loss_terms(config, self.fixed_length, tau, label_logits, batch.labels, **given)
 
     def rates(self, batch: Batch, step: int | Tensor) -> Tensor:
         """r_i of the masks that `forward` draws: (B,), for R over micro-batches."""
@@ -94,24 +95,11 @@ class Objective(nn.Module):
         if config.kind == "random":
             return masks.random_mask(batch.unit_mask, config.rate, config.seed, step, batch.ids), None, None
         selection_logits = self.model.select(batch)
-        noise = masks.logistic_noise(config.seed, step, batch.ids, batch.unit_mask.shape[1])
-        return masks.straight_through(selection_logits, noise, tau, batch.unit_mask), noise, selection_logits
+        noise = self._noise(config.seed, step, batch)
+        return self.straight_through(selection_logits, noise, tau, batch.unit_mask), noise, selection_logits
 
-    def _rate(
-        self, batch: Batch, mask: Tensor, mean_rate: Tensor | None, dual: Tensor | float
-    ) -> tuple[Tensor, Tensor]:
-        config = self.config
-        rates = losses.selected_rate(mask, batch.unit_mask)
-        whole = rates.mean().detach() if mean_rate is None else mean_rate
-        if config.rate_form == "count":
-            length = self.fixed_length
-            penalty = losses.count_rate_loss(rates * length, whole * length, config.rate * length, config.rate_weight)
-        elif config.rate_form == "auto":
-            penalty = losses.batch_rate_loss(rates, whole, config.rate, config.rate_weight, dual)
-        else:
-            penalty = torch.zeros_like(rates)
-        penalty = penalty + config.example_rate_weight * losses.example_rate_loss(rates, config.rate)
-        return penalty.mean(), rates.detach().mean()
+    def _noise(self, seed: int, step: int | Tensor, batch: Batch) -> Tensor:
+        return masks.logistic_noise(seed, step, batch.ids, batch.unit_mask.shape[1], self.draw)
 
     @torch.no_grad()
     def _ask(self, pair: Pair) -> tuple[Tensor, Tensor | None]:
@@ -127,13 +115,17 @@ class Objective(nn.Module):
             mask, _ = masks.evaluation_mask("calibrated", logits, batch.unit_mask, **options)
             return logits, self.teacher.predict(batch, mask)
 
-    def _distil(self, pair: Pair, taught, step, tau, selection_logits, noise, mask, label_logits) -> dict[str, Tensor]:
-        config, batch = self.config, pair.student
-        other = noise
+    def _taught(self, pair: Pair, asked, step, selection_logits, noise, mask) -> dict[str, Any]:
+        """What a student's loss needs of its teacher: its label logits, and both sides' gates before the temperature.
+
+        Args:
+            asked: of `_ask`.
+        """
+        config, batch, other = self.config, pair.student, noise
         if not config.shared_noise:
-            other = masks.logistic_noise(config.seed + OTHER_NOISE, step, batch.ids, noise.shape[1])
+            other = self._noise(config.seed + OTHER_NOISE, step, batch)
         self.beside.join()
-        own_logits, teacher_labels = taught
+        own_logits, teacher_labels = asked
         teacher_logits, found = pair.to_student(own_logits)
         if teacher_labels is None:
             drawn = mask.detach() if config.teacher_view == "student" else teacher_logits + other > 0
@@ -141,11 +133,54 @@ class Objective(nn.Module):
                 teacher_labels = self.teacher.predict(
                     pair.teacher or batch, pair.to_teacher(drawn.bool() & batch.unit_mask)
                 )
-        rationale = losses.rationale_distillation(
-            (teacher_logits + other) / tau, (selection_logits.float() + noise) / tau, found
-        )
-        prediction = losses.prediction_distillation(teacher_labels, label_logits, tau)
-        return {"rationale": rationale.mean(), "prediction": prediction.mean()}
+        gates = ((teacher_logits, other), (selection_logits, noise), found)
+        return {"teacher_labels": teacher_labels, "gates": gates}
+
+
+def loss_terms(
+    config: TrainConfig,
+    fixed_length: int,
+    tau: float | Tensor,
+    label_logits: Tensor,
+    labels: Tensor,
+    *,
+    rates: Tensor | None = None,
+    mean_rate: Tensor | None = None,
+    dual: Tensor | float = 0.0,
+    gates: tuple | None = None,
+    teacher_labels: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """The terms that `Objective` gives, from what its models said; a pure function, which can be compiled.
+
+    Args:
+        rates: (B,) share of the units selected. gates: teacher's and student's selection logits, each with its noise,
+            (B, N), and where both exist (B, N) bool. teacher_labels: (B, K). Others: see `Objective`.
+    """
+    terms = {"task": losses.task_loss(label_logits, labels).mean()}
+    if rates is not None:
+        terms["rate"] = _rate_loss(config, fixed_length, rates, mean_rate, dual)
+        terms["r"] = rates.detach().mean()
+    if gates is not None:
+        (theirs, other), (mine, noise), found = gates
+        pair = (theirs + other) / tau, (mine.float() + noise) / tau
+        terms["rationale"] = losses.rationale_distillation(*pair, found).mean()
+    if teacher_labels is not None:
+        terms["prediction"] = losses.prediction_distillation(teacher_labels, label_logits, tau).mean()
+    terms["total"] = losses.total_loss(terms, config.alpha, config.lambda_r, config.parts)
+    terms["accuracy"] = (label_logits.argmax(1) == labels).float().mean()
+    return terms
+
+
+def _rate_loss(config: TrainConfig, fixed_length: int, rates: Tensor, mean_rate: Tensor | None, dual) -> Tensor:
+    whole = rates.mean().detach() if mean_rate is None else mean_rate
+    if config.rate_form == "count":
+        target, length = config.rate * fixed_length, fixed_length
+        penalty = losses.count_rate_loss(rates * length, whole * length, target, config.rate_weight)
+    elif config.rate_form == "auto":
+        penalty = losses.batch_rate_loss(rates, whole, config.rate, config.rate_weight, dual)
+    else:
+        penalty = torch.zeros_like(rates)
+    return (penalty + config.example_rate_weight * losses.example_rate_loss(rates, config.rate)).mean()
 
 
 class Beside:

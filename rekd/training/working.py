@@ -129,13 +129,21 @@ def _halved(model: nn.Module) -> nn.Module:
     return out
 
 
-def compile_blocks(objective: Objective) -> None:
-    """Compile the blocks of every tower: those of one shape share their code, so that a deep tower takes no longer.
+PURE = ("draw", "straight_through", "loss_terms")
+"""Functions of tensors that an objective holds: some 150 small kernels, between and behind its models."""
+
+
+def compile_parts(objective: Objective) -> None:
+    """Compile the pure functions of an objective, and the blocks of every tower.
+
+    Blocks of one shape share their code, so that a deep tower takes no longer than a low one.
 
     What can't be compiled here, for want of a C compiler or of Triton, is left as it is with a warning in the log.
     """
     torch._dynamo.config.suppress_errors = True
     torch._functorch.config.donated_buffer = False  # the pull of each term goes through one graph several times
+    for name in PURE:
+        setattr(objective, name, torch.compile(getattr(objective, name), dynamic=False))
     for model in filter(None, (objective.model, objective.teacher)):
         for tower in filter(None, (model.generator, model.predictor)):
             for block in tower.blocks():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +11,10 @@ from helpers import same
 from stepping import made, told, weights
 
 from rekd.config import TrainConfig
+from rekd.models.backbone import fixed_shapes
 from rekd.training.capture import BUCKETS, REPAID, engine_of, plainly
 from rekd.training.step import _seeds, learning_rate
-from rekd.training.working import Working
+from rekd.training.working import PURE, Working, compile_parts
 
 MODALITIES = ("text", "image")
 TERMS = ("task", "rate", "r", "total", "accuracy", "gradient_norm")
@@ -187,3 +190,24 @@ def test_the_learning_rate_rises_then_falls_to_nothing():
     assert learning_rate(10, config) == pytest.approx(1.0)
     assert learning_rate(55, config) == pytest.approx(0.5)
     assert learning_rate(99, config) < 0.001
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # dynamo looks at all it meets
+def test_what_is_compiled_makes_the_steps_that_it_makes_as_it_is(monkeypatch):
+    """Traced and differentiated as for a GPU, then run by plain kernels, since building new ones takes a minute."""
+    import torch._dynamo
+
+    steps = [made("image", **REKD) for _ in range(2)]
+    for settings, name in ((torch._dynamo.config, "suppress_errors"), (torch._functorch.config, "donated_buffer")):
+        monkeypatch.setattr(settings, name, getattr(settings, name))
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager", fullgraph=True))
+    compile_parts(steps[1].objective)
+    with fixed_shapes():  # as captured steps are
+        for step in steps:
+            for number in range(3):
+                step(number, measured=number == 1)
+    plain, compiled = (step.means() for step in steps)
+    assert compiled == plain and compiled["rationale"] > 0
+    for one, other in zip(*(step.objective.parameters() for step in steps), strict=True):
+        same(one, other, atol=1e-7)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= len(PURE)

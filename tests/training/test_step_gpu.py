@@ -11,6 +11,7 @@ import torch
 from helpers import same
 from stepping import made, told, weights
 
+from rekd import masks
 from rekd.training.state import flatten_optimizer, restore_optimizer
 
 REKD = {"kind": "rekd", "teacher": "t"}
@@ -103,3 +104,14 @@ def test_steps_go_on_from_a_state_to_the_numbers_of_an_unbroken_run(optimizer):
         for name in ("total", "r"):
             same(mine[name], theirs[name], atol=1e-3, rtol=1e-2, what=f"{name} at step {number}")
     assert again.graphs.graphs and not again.graphs.refused
+
+
+@gpu
+@pytest.mark.parametrize("width", [60, 196])
+def test_compiled_noise_is_that_of_everywhere(width):
+    """A compiler that folds the products of large constants would draw other numbers, and say nothing."""
+    ids = torch.arange(32) * 7 + 3
+    drawn = masks.logistic_noise(2026, torch.tensor(5), ids, width)
+    compiled = torch.compile(masks.logistic, dynamic=False)
+    there = masks.logistic_noise(2026, torch.tensor(5, device="cuda"), ids.cuda(), width, compiled)
+    same(there.cpu(), drawn, atol=1e-5)
