@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rekd.cli.results_run import add_run
 from rekd.files import check_writable, write_json
-from rekd.results.protocol import PARTS
+from rekd.results.row import PARTS
 
 if TYPE_CHECKING:
     from rekd.results.record import Result

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rekd.cli.train import INTERRUPTED
-from rekd.results.protocol import FOLDER
+from rekd.results.row import FOLDER
 
 if TYPE_CHECKING:
     from rekd.results.items import Item

@@ -12,8 +12,9 @@ from rekd import checkpoints
 from rekd.checkpoints import Info
 from rekd.config import INCIDENTAL, TrainConfig
 from rekd.files import read_json
-from rekd.results.protocol import Row, rows
+from rekd.results.protocol import rows
 from rekd.results.record import Result
+from rekd.results.row import Row
 from rekd.training.runs import Run, read_run
 from rekd.training.status import ACTIVE
 

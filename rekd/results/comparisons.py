@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from rekd.results.protocol import FIRST, KINDS, PARTS, Row, rows
+from rekd.results.protocol import rows
 from rekd.results.record import Result
+from rekd.results.row import FIRST, KINDS, PARTS, Row
 from rekd.results.statistics import Difference, holm, paired
 from rekd.results.summary import Aggregate
 

@@ -13,8 +13,9 @@ from statistics import fmean
 from typing import Any
 
 from rekd.config import INCIDENTAL
-from rekd.results.protocol import Row, rows
+from rekd.results.protocol import rows
 from rekd.results.record import Result
+from rekd.results.row import Row
 from rekd.results.statistics import Spread, spread
 
 OWN = "own"

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from rekd.results.comparisons import Comparison, LeakyShare
-from rekd.results.protocol import KINDS, PARTS
 from rekd.results.published import SEEDS, SOURCE, Published, published
+from rekd.results.row import KINDS, PARTS
 from rekd.results.statistics import Difference, Spread
 from rekd.results.summary import OWN, RULES, Aggregate
 

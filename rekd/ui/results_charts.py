@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from rekd.results.protocol import KINDS
 from rekd.results.record import Result
+from rekd.results.row import KINDS
 from rekd.ui.components import percent
 from rekd.ui.curves import FOURTH, NEUTRAL, STUDENT, TEACHER, THIRD, Line, Panel, chart, escaped
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rekd.results.protocol import KINDS
 from rekd.results.record import Result
+from rekd.results.row import KINDS
 from rekd.results.summary import OWN, Aggregate
 from rekd.ui.results_state import ALL, Chosen, student_key
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rekd.results.protocol import FOLDER
 from rekd.results.record import Result
+from rekd.results.row import FOLDER
 from rekd.ui import cache, runs, state
 from rekd.ui.sidebar import FRESH
 

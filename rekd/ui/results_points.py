@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rekd.results.protocol import KINDS
 from rekd.results.record import Result
+from rekd.results.row import KINDS
 from rekd.results.summary import OWN, Aggregate
 from rekd.ui.components import number
 from rekd.ui.results_charts import Mean, Point

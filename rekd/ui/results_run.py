@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rekd.results.protocol import KINDS
 from rekd.results.record import Result
+from rekd.results.row import KINDS
 from rekd.results.summary import OWN, RULES, Aggregate, dev_accuracy
 from rekd.ui import components, leaks
 from rekd.ui.components import number, plain

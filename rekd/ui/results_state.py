@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from rekd.results.protocol import KINDS, PARTS
+from rekd.results.row import KINDS, PARTS
 from rekd.ui.view import RULES
 
 ALL = "all"

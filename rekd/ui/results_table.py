@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from rekd.results.protocol import KINDS
 from rekd.results.published import published
+from rekd.results.row import KINDS
 from rekd.results.statistics import Spread
 from rekd.results.summary import OWN, Aggregate
 from rekd.ui.components import number

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rekd.results.comparisons import Comparison, LeakyShare
-from rekd.results.protocol import FOLDER, KINDS
 from rekd.results.published import SOURCE
+from rekd.results.row import FOLDER, KINDS
 from rekd.results.statistics import FEWEST
 from rekd.ui.components import percent
 from rekd.ui.results_forest import Compared, points, told

@@ -12,8 +12,9 @@ import numpy as np
 
 from rekd.config import TrainConfig
 from rekd.data import TASKS
-from rekd.results.protocol import FIRST, Row, find_rows
+from rekd.results.protocol import find_rows
 from rekd.results.record import Result
+from rekd.results.row import FIRST, Row
 from rekd.training.setup import resolve
 
 PARAMETERS = {"imdb": 7_495_299, "cifar10": 310_410, "cifar100": 311_700}

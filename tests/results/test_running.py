@@ -14,7 +14,8 @@ from rekd.results import items as asked
 from rekd.results import protocol
 from rekd.results.collect import EVALUATION
 from rekd.results.items import Item, items
-from rekd.results.protocol import FIRST, PARTS, SAME, Row, find_rows, rows
+from rekd.results.protocol import find_rows, rows
+from rekd.results.row import FIRST, PARTS, SAME, Row
 from rekd.results.running import Pending, run_items, train_and_measure
 from rekd.training import report
 from rekd.training.about import read_about
