@@ -12,7 +12,7 @@ from helpers import tiny_checkpoints
 from results.made import made, some
 from workers import small
 
-from rekd.checkpoints import load, read_info
+from rekd.checkpoints import find, load, read_info
 from rekd.config import TrainConfig
 from rekd.files import read_json, write_json
 from rekd.results.collect import EVALUATION, collect, merged, result_of, row_of
@@ -53,7 +53,10 @@ def test_two_runs_that_were_trained_become_results(runs, tmp_path):
     for result in collected:
         info = read_info(runs / result.name / "checkpoint")
         assert (result.hash, result.parameters, result.bytes) == (info.hash, info.parameters, info.bytes)
-        assert result.report == read_json(runs / result.name / EVALUATION) and 0 <= result.accuracy() <= 1
+        written = read_json(runs / result.name / EVALUATION)
+        assert written["leaks"]["mask_reference"] is None, "a run knows of no honest masks, the box does"
+        written["leaks"]["mask_reference"] = read_info(find("digits-re")).metrics["mask_reference"]
+        assert result.report == written and 0 <= result.accuracy() <= 1
         assert [step for step, _, _ in result.curve] == [10, 20] and result.best_step in (10, 20)
         assert all(0 < accuracy < 1 and 0 < rate < 1 for _, accuracy, rate in result.curve)
         assert 0 < result.seconds < 300 and result.device == "cpu" and result.versions["torch"]
@@ -100,6 +103,16 @@ def test_a_run_that_was_not_measured_has_no_numbers_of_test(runs, tmp_path):
         assert result_of(runs / "first").report == {}
     finally:
         kept.rename(runs / "first" / EVALUATION)
+
+
+def test_what_honest_masks_gave_away_when_a_run_was_measured_is_kept(runs):
+    path = runs / "first" / EVALUATION
+    report = read_json(path)
+    try:
+        write_json(path, {**report, "leaks": {**report["leaks"], "mask_reference": 0.125}})
+        assert result_of(runs / "first").report["leaks"]["mask_reference"] == 0.125
+    finally:
+        write_json(path, report)
 
 
 def test_the_evaluation_is_where_promotion_keeps_it():
