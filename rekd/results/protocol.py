@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from rekd.results.row import FIRST, KINDS, PARTS, SAME, SEEDS, Row
@@ -15,6 +16,7 @@ from rekd.results.students import HEADLINE, STUDENTS, Student
 from rekd.results.teachers import teachers
 
 
+@cache
 def rows() -> tuple[Row, ...]:
     """All rows, in the order in which they are run."""
     found = [*teachers(), *_choices()]

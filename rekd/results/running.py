@@ -33,6 +33,8 @@ class Pending:
 
     def __init__(self, todo: Sequence[Item]):
         self.left, self.at_work = list(todo), 0
+        self.needs = {item.name: item.needs() for item in todo}
+        self.trained: set[str] = set()
         self.faults: dict[str, str] = {}
         self.change = threading.Condition()
 
@@ -40,7 +42,7 @@ class Pending:
         """The next run; waits for those at work where others need them. None where nothing is left that can be run."""
         with self.change:
             while not stop():
-                if found := next((item for item in self.left if all(need.trained for need in item.needs())), None):
+                if found := next((item for item in self.left if not self._lacking(item)), None):
                     self.left.remove(found)
                     self.at_work += 1
                     return found
@@ -59,8 +61,14 @@ class Pending:
 
     def blocked(self) -> dict[str, str]:
         """Runs that could not begin, with the runs that they wait for."""
-        lacking = {item.name: [need.name for need in item.needs() if not need.trained] for item in self.left}
+        lacking = {item.name: self._lacking(item) for item in self.left}
         return {name: f"It needs {', '.join(needs)}, not trained." for name, needs in lacking.items() if needs}
+
+    def _lacking(self, item: Item) -> list[str]:
+        """Runs that it needs and that are not trained; one that is trained is looked at once."""
+        needs = [need for need in self.needs[item.name] if need.name not in self.trained]
+        self.trained |= {need.name for need in needs if need.trained}
+        return [need.name for need in needs if need.name not in self.trained]
 
 
 def run_items(root: Path, todo: Sequence[Item], devices: Sequence[str], say: Say, together: int = 1) -> Pending:
