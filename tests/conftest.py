@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 
 import pytest
 from hypothesis import settings
@@ -12,8 +14,8 @@ settings.register_profile("steady", deadline=None, derandomize=True, database=No
 settings.load_profile("steady")
 
 
-def pytest_configure():
-    """Runs before any test module, and so before torch and transformers are imported."""
+def _settle() -> None:
+    """Runs before any other conftest.py and test module, and so before torch and transformers are imported."""
     for name in [name for name in os.environ if name.startswith(("REKD_", "STREAMLIT_"))]:
         del os.environ[name]
     # Whatever data a developer keeps beside the code, no test sees them.
@@ -25,17 +27,45 @@ def pytest_configure():
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
+_settle()
+
+PROCESSES = ("test_cli_sweep.py", "test_processes.py", "test_runs.py", "test_sweep.py", "test_worker.py")
+"""Files whose tests start processes of runs: one worker's, so that what these have in common is loaded once."""
+
+
+def group_of(nodeid: str) -> str:
+    """What one worker takes as a whole: a file, so that what its tests share is made once; all that drives a browser,
+    since two browsers and two apps at once would be slower than one after the other; all that starts processes."""
+    file = nodeid.split("::")[0]
+    folder, _, name = file.rpartition("/")
+    if folder.endswith("tests/browser"):
+        return "browser"
+    return "processes" if name in PROCESSES else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `--dist loadgroup` the groups are those above; xdist 3.8 loses its own under pytest 9.2 (its issue 1386)."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Grouped(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return Grouped(config, log)
+
+
 def pytest_collection_modifyitems(config, items):
     """Tests marked `gpu` run where there is a CUDA device, and say so where there is none; `soak` where asked for.
 
-    Of several workers one takes a file, and one all that drives a browser: two browsers and two apps at once would be
-    slower than one after the other.
+    Several workers begin with the longest groups, so that what begins last is short.
     """
     import torch
 
-    for item in items:
-        alone = "browser" if item.get_closest_marker("browser") else item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group(alone))
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: group_of(item.nodeid) not in ("browser", "processes"))
     if "soak" not in config.getoption("-m"):
         for item in items:
             if item.get_closest_marker("soak"):
@@ -45,6 +75,20 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("gpu"):
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device; none is available here"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scanned_once():
+    """Every AppTest reads the metadata of all installed packages, to find components; they stay the same meanwhile."""
+    if "streamlit.testing.v1" in sys.modules:  # a test that was collected imports it
+        from streamlit.components.v2 import manifest_scanner
+
+        with pytest.MonkeyPatch.context() as patch:
+            scan = functools.cache(manifest_scanner.scan_component_manifests)
+            patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+            yield
+    else:
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from warm import warm_starts
 from workers import QUICK, ROOT, until
 
 from rekd.cli import main
@@ -149,21 +149,23 @@ def test_a_sweep_without_a_folder_is_found_again_and_grows(trained, tmp_path, mo
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no Ctrl+C can be sent to one process there")
-def test_ctrl_c_saves_states_and_the_same_command_goes_on(tmp_path):
-    runs, values = tmp_path / "mine", QUICK | {"steps": 400, "evaluate_every": 400}
+def test_ctrl_c_saves_states_and_the_same_command_goes_on(tmp_path, monkeypatch, capsys):
+    runs, values = tmp_path / "mine", QUICK | {"steps": 200, "evaluate_every": 200}
     options = [f"--{name.replace('_', '-')}={_written(value)}" for name, value in values.items()]
-    command = [sys.executable, "-m", "rekd", *BASE, *options, "--seed", "1", "2", "--device", "cpu", "--out", str(runs)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "REKD_RUNS": str(tmp_path / "app")}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
+    given = [*BASE, *options, "--seed", "1", "2", "--device", "cpu", "--out", str(runs)]
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("REKD_RUNS", str(tmp_path / "app"))
+    with subprocess.Popen([sys.executable, "-m", "rekd", *given], stdout=subprocess.PIPE, text=True) as child:
         until(lambda: (read_status(runs / "seed-1") or Status("")).step > 0, what="its first steps")
         child.send_signal(signal.SIGINT)
         told, _ = child.communicate(timeout=120)
     assert child.returncode == 130 and "[1/2] seed-1 is stopped, its state saved at step " in told
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert "[1/2] seed-1 goes on from step " in done.stdout and "[2/2] seed-2 begins" in done.stdout
+    with warm_starts():
+        assert main(given) == 0
+    done = capsys.readouterr().out
+    assert "[1/2] seed-1 goes on from step " in done and "[2/2] seed-2 begins" in done
     assert all((runs / f"seed-{seed}" / "checkpoint" / "README.md").is_file() for seed in (1, 2))
-    assert "± " in done.stdout.split("setting")[1] and not is_left(runs)
+    assert "± " in done.split("setting")[1] and not is_left(runs)
 
 
 def _written(value) -> str:

@@ -78,3 +78,17 @@ def test_stand_in_checkpoints_load_select_and_differ(tmp_path, task, example):
         if info.config.selects:
             assert loaded.model.select(batch).std() > 0.1, "a selection that is flat shows nothing"
     assert len(seen) == len(infos), "two models say the same to the last digit"
+
+
+def test_one_worker_takes_a_file_all_browsers_or_all_processes(request):
+    here = request.path.parent
+    conftest = request.config.pluginmanager.get_plugin(str(here / "conftest.py"))
+    for nodeid, group in (
+        ("tests/browser/test_browser.py::test_a", "browser"),
+        ("tests/training/test_sweep.py::test_a[x::y]", "processes"),
+        ("tests/test_cli_sweep.py::test_a", "processes"),
+        ("tests/training/test_sweep_ray.py::test_a", "tests/training/test_sweep_ray.py"),
+        ("tests/test_cli.py::test_a[tests/browser]", "tests/test_cli.py"),
+    ):
+        assert conftest.group_of(nodeid) == group
+    assert {path.name for path in here.rglob("test_*.py")} >= set(conftest.PROCESSES), "a file was renamed"

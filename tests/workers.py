@@ -9,8 +9,8 @@ from rekd.config import TrainConfig
 
 ROOT = Path(__file__).parents[1]
 SMALL = {"embed_dim": 24, "depth": 1, "num_heads": 2, "img_size": 64, "patch_size": 8}
-QUICK = {"backbone_args": SMALL, "batch_size": 8, "dev_limit": 16, "log_every": 5, "evaluate_every": 50}
-STEPS = 300
+QUICK = {"backbone_args": SMALL, "batch_size": 8, "dev_limit": 16, "log_every": 5, "evaluate_every": 20}
+STEPS = 100
 
 
 def small(kind="cls", **values) -> TrainConfig:

@@ -17,7 +17,7 @@ WILD = (
     "  two  spaces, שלום עולם سلام,\n"
     "这部电影很好看, not\u200bgood and never dull."
 )
-N = len(words(WILD))
+N, HARD = len(words(WILD)), quote(WILD)
 FOCUSED = """() => {
   const host = [...document.querySelectorAll("*")].find((e) => e.shadowRoot?.activeElement);
   return host ? Number(host.shadowRoot.activeElement.dataset.number) : null;
@@ -61,12 +61,29 @@ class Painter(Visitor):
         self.comes([])
 
 
+@pytest.fixture(scope="module")
+def windows():
+    """Painters whose tests have passed; opening a window takes longer than most of them."""
+    kept = []
+    yield kept
+    for painter in kept:
+        painter.leave()
+
+
 @pytest.fixture
-def painter(chromium, address):
-    visitor = Painter(chromium, f"{address}?deeper=paint&task=imdb&own=1&text={quote(WILD)}")
+def painter(chromium, address, windows, request):
+    """A board on which nothing is painted."""
+    failed = request.session.testsfailed
+    visitor = windows.pop() if windows else Painter(chromium, f"{address}?deeper=paint&task=imdb&own=1&text={HARD}")
     visitor.units.first.wait_for()
+    visitor.clear()
     yield visitor
-    visitor.leave()
+    if request.session.testsfailed > failed:
+        visitor.context.close()
+    else:
+        visitor.settle()
+        assert visitor.complaints == []
+        windows.append(visitor)
 
 
 def test_every_character_is_shown_and_each_word_has_a_name(painter):
@@ -78,7 +95,6 @@ def test_every_character_is_shown_and_each_word_has_a_name(painter):
 
 
 def test_by_mouse_press_drag_erase_undo_and_the_models_follow(painter):
-    painter.clear()
     nothing = painter.told()
     painter.units.nth(2).click()
     painter.comes([2])
@@ -104,7 +120,6 @@ def test_by_mouse_press_drag_erase_undo_and_the_models_follow(painter):
 
 
 def test_a_drag_that_begins_between_two_words_paints_from_the_nearer_one(painter):
-    painter.clear()
     before, after = (painter.units.nth(number).bounding_box() for number in (21, 22))
     gap = before["x"] + before["width"], after["x"]
     assert gap[1] - gap[0] > 2, "two words of one line with a space between them"
@@ -123,7 +138,6 @@ def test_a_drag_that_begins_between_two_words_paints_from_the_nearer_one(painter
 
 
 def test_by_keyboard_and_focus_stays_on_the_word_after_each_press(painter):
-    painter.clear()
     painter.units.first.focus()
     press, focused = painter.page.keyboard.press, lambda: painter.page.evaluate(FOCUSED)
     for number in range(3):
@@ -155,7 +169,6 @@ def test_by_keyboard_and_focus_stays_on_the_word_after_each_press(painter):
 
 
 def test_quick_presses_are_all_kept(painter):
-    painter.clear()
     painter.units.first.focus()
     for _ in range(8):  # faster than any answer
         painter.page.keyboard.press("Space")

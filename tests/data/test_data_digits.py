@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
 from rekd.data import TASKS, demo, load_split, split_hash
@@ -47,6 +50,16 @@ def planted(split):
             assert right - left == bottom - top == PATCH and left % PATCH == top % PATCH == 0
             grid[row, top // PATCH, left // PATCH] = True
     return grid
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_handwriting_is_that_of_load_digits_wherever_its_table_lies(there, tmp_path, monkeypatch):
+    if not there:
+        monkeypatch.setattr(demo, "find_spec", lambda name: SimpleNamespace(origin=str(tmp_path / "__init__.py")))
+    images, labels = demo._handwriting.__wrapped__()
+    known = load_digits()
+    assert np.array_equal(images, known.images) and np.array_equal(labels, known.target)
+    assert images.dtype == labels.dtype == np.int64
 
 
 def test_split_looks_as_promised(dev):

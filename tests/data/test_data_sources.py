@@ -148,9 +148,9 @@ def test_local_data_and_built_in_data_need_none_of_the_heavy_packages(tmp_path):
 import sys
 for name in {blocked!r}: sys.modules[name] = None
 from rekd.data import load_split
-print(len(load_split("imdb", "test")), len(load_split("reviews", "test")), "sklearn" in sys.modules)
+print(*(len(load_split(name, "test")) for name in ("imdb", "reviews", "digits")), "sklearn" in sys.modules)
 """
     root = str(next(p for p in sources.Path(sources.__file__).parents if (p / "rekd").is_dir()))
     environment = {**sources.os.environ, "REKD_DATA": str(tmp_path), "PYTHONPATH": root}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
-    assert done.stdout.split() == ["20", "12", "False"], done.stderr + json.dumps(done.args)
+    assert done.stdout.split() == ["20", "12", "2000", "False"], done.stderr + json.dumps(done.args)

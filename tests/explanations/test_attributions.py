@@ -86,12 +86,13 @@ def test_the_passes_that_are_told_are_those_that_were_promised(case, method, mon
 @pytest.mark.parametrize("case", [text_case, image_case])
 def test_nothing_is_left_behind(case):
     model, reading = case()
+    attribute("Lime", "cls", model, reading, rate=0.25)  # scikit-learn, when first imported, draws random numbers
     next(model.parameters()).requires_grad_(False)
     weights = {key: value.clone() for key, value in model.state_dict().items()}
     needs = [p.requires_grad for p in model.parameters()]
     torch.manual_seed(1), np.random.seed(1), random.seed(1)
     states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
-    threads = threading.active_count()
+    threads = set(threading.enumerate())  # one of an earlier test may end meanwhile
     for method in METHODS:
         with suppress(DoesNotFit):
             attribute(method, "cls", model, reading, rate=0.25)
@@ -103,7 +104,7 @@ def test_nothing_is_left_behind(case):
     assert not reading.batch.content.requires_grad and torch.is_grad_enabled()
     assert torch.equal(states[0], torch.get_rng_state()), "torch's global random state moved"
     assert np.array_equal(states[1], np.random.get_state()[1]), "NumPy's global random state moved"
-    assert states[2] == random.getstate() and threading.active_count() == threads
+    assert states[2] == random.getstate() and set(threading.enumerate()) <= threads
 
 
 def test_what_the_listener_raises_ends_the_method_at_once():

@@ -10,10 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
+from warm import warm_starts
+from workers import until
 
 from rekd.cli import main
 from rekd.config import TrainConfig
 from rekd.files import write_json
+from rekd.training import worker
 from rekd.training.about import write_about
 from rekd.training.runs import all_runs, find, home, read_run, stop
 from rekd.training.stopping import WISH
@@ -165,32 +168,30 @@ SMALL = '{"embed_dim": 24, "depth": 1, "num_heads": 2, "img_size": 64, "patch_si
 
 @pytest.fixture
 def started(tmp_path):
-    """A small run that was started from a command line of its own and has written its first lines."""
-    run = tmp_path / "run"
+    """A small run that was started in the foreground and has written its first lines: folder, process, its output."""
+    run, log = tmp_path / "run", tmp_path / "said.txt"
     settings = ["--task=digits", "--kind=cls", "--steps=4000", "--batch-size=8", "--log-every=1", "--dev-limit=16"]
-    command = [sys.executable, "-m", "rekd", "train", "--cpu", *settings, f"--backbone-args={SMALL}", f"--out={run}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
-        deadline = time.monotonic() + 90
-        while not (run / "metrics.jsonl").is_file() and child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        yield run, child
+    arguments = ["rekd", "train", "--cpu", *settings, f"--backbone-args={SMALL}", f"--out={run}"]
+    with warm_starts(), log.open("wb") as output:
+        child = worker.start_module(arguments, {}, stdout=output, stderr=subprocess.STDOUT)
+        until(lambda: (run / "metrics.jsonl").is_file(), what="its first line")
+        yield run, child, log
         child.kill()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there a signal reaches no single process of a console")
 def test_a_run_that_is_stopped_saves_its_state_and_says_how_to_go_on(started, capsys):
-    run, child = started
+    run, child, log = started
     assert main(["runs", "stop", str(run)]) == 0
     assert "stopped: " in (told := capsys.readouterr().out) and f"--resume {run}" in told
-    said = child.communicate(timeout=60)[0]
-    assert child.returncode == 130 and f"--resume {run}" in said
+    assert child.wait(60) == 130 and f"--resume {run}" in log.read_text(encoding="utf-8")
     found = read_run(run)
     assert found.status.state == "stopped" and 0 < found.status.step == found.metrics[-1]["step"] < 4000
     assert (run / "state" / f"{found.status.step:08d}").is_dir()
 
 
 def test_a_run_that_is_ended_at_once_says_so(started, capsys):
-    run, child = started
+    run, child, _ = started
     assert main(["runs", "stop", "--now", str(run)]) == 0
     assert "stopped: " in (told := capsys.readouterr().out) and "since its last state is lost" in told
-    assert child.wait(timeout=60) != 0
+    assert child.wait(60) not in (None, 0)

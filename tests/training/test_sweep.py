@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers import same, tiny_checkpoints
+from warm import warm_starts
 from workers import small, until
 
 from rekd.files import write_json
@@ -21,6 +22,12 @@ from rekd.training.sweep import Point, check, held, is_done, next_of, trials
 from rekd.training.sweep_local import Pending, devices_for, sweep_here
 from rekd.training.sweep_told import Course, duration, rows, table
 from rekd.training.turns import turn
+
+
+@pytest.fixture(scope="module")
+def warm():
+    with warm_starts():
+        yield
 
 
 def grid(root: Path, seeds=(1, 2), rates=(0.1, 0.15), **values) -> list:
@@ -179,7 +186,7 @@ def test_every_gpu_is_taken_where_no_device_is_named(monkeypatch):
 
 
 def test_the_course_says_how_far_all_runs_are_and_what_is_left(tmp_path):
-    made, said, now = grid(tmp_path, seeds=(1,)), [], [0.0]
+    made, said, now = grid(tmp_path, seeds=(1,), steps=300), [], [0.0]
     written(made[0], "running")
     write_status(made[0].folder, Status("running", 100, 300))
     course = Course(made, said.append, clock=lambda: now[0])
@@ -198,7 +205,7 @@ def test_the_course_says_how_far_all_runs_are_and_what_is_left(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory):
+def swept(warm, tmp_path_factory):
     """A sweep of three quick runs on the CPU: one whose teacher can't teach it, one that was done, one that trains."""
     root = tmp_path_factory.mktemp("sweep")
     tiny_checkpoints(root / "taught", task="digits", roles=("teacher",))
@@ -239,7 +246,7 @@ def test_a_run_of_a_sweep_is_a_run_like_any_other(swept):
     assert run.best["dev_mean_probability"] == rows([trial])[0].rates[0]
 
 
-def test_a_wish_to_stop_saves_the_state_of_what_is_at_work_and_begins_nothing_more(tmp_path, monkeypatch):
+def test_a_wish_to_stop_saves_the_state_of_what_is_at_work_and_begins_nothing_more(warm, tmp_path, monkeypatch):
     monkeypatch.setenv("REKD_RUNS", str(tmp_path / "app"))
     made, said, wish = grid(tmp_path / "runs", seeds=(1,), steps=2000, evaluate_every=2000), [], threading.Event()
     course = Course(made, said.append)
