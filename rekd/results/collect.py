@@ -57,6 +57,23 @@ def result_of(run: Path, row: str = "") -> Result:
     )
 
 
+def result_in_box(info: Info) -> Result | None:
+    """What is known of a checkpoint without its run: the numbers that it was promoted with; None without a recipe."""
+    fields = {name: info.training[name] for name in TrainConfig.__dataclass_fields__ if name in info.training}
+    if not {"task", "kind"} <= fields.keys():
+        return None
+    about = {"hash": info.hash, "parameters": info.parameters, "bytes": info.bytes}
+    return Result(
+        row="",
+        name=info.name,
+        config=json.loads(json.dumps(TrainConfig.from_dict(fields).to_dict())),
+        teacher_hash=info.training.get("teacher_hash", ""),
+        report=info.metrics,
+        best_step=info.training.get("best_step", 0),
+        **about,
+    )
+
+
 def _checkpoint(run: Run) -> Info:
     """The checkpoint of a run that is done.
 

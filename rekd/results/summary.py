@@ -23,6 +23,8 @@ OWN = "own"
 
 RULES = ("threshold", "calibrated", "top-k", "sampled")
 """The mask rules, in the order in which they are told; `rekd.types` has them too, and loads torch."""
+SORTS = {"text": ("punctuation", "stop words"), "image": ("border",)}
+"""Kind of input -> the sorts of units of which a result's habits tell the share."""
 Measure = Callable[[Result], float | None]
 
 
@@ -32,6 +34,10 @@ def _under(rule: str, what: str) -> Measure:
 
 def _leak(name: str) -> Measure:
     return lambda result: result.report.get("leaks", {}).get(name)
+
+
+def _habit(name: str) -> Measure:
+    return lambda result: result.habits.get(name)
 
 
 def _empty(result: Result) -> float | None:
@@ -58,14 +64,21 @@ MEASURES: dict[str, Measure] = {
     "swap": _leak("swap"),
     "empty": _empty,
     "dev": dev_accuracy,
-    "certainty": lambda result: result.habits.get("certainty"),
+    "certainty": _habit("certainty"),
+    **{
+        f"{of} {sort}": _habit(f"{of}_{sort}")
+        for sorts in SORTS.values()
+        for sort in sorts
+        for of in ("selected", "all")
+    },
     "parameters": lambda result: result.parameters or None,
     "bytes": lambda result: result.bytes or None,
     "cpu_ms": lambda result: result.cpu_ms,
     "seconds": lambda result: result.seconds or None,
 }
 """Name -> what is averaged over a row's runs: "accuracy" and "rate" under top-k (accuracy of the whole input for kinds
-without masks), then by rule; "random": of the same predictor on random masks."""
+without masks), then by rule; "random": of the same predictor on random masks; "selected border": share of the selected
+units that lie there, "all border": of all units, its base."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +128,22 @@ class Aggregate:
         """Mean and sd of one of MEASURES over the honest runs, or over `every` run that has it."""
         return spread(map(MEASURES[measure], self.results if every else self.honest))
 
+    def by_class(self, what: str) -> dict[str, Spread]:
+        """Class -> mean and sd over the honest runs of its realised rate ("rates") or share of empty masks ("empty").
+
+        Both on test, as the leaks were measured: calibrated, before empty masks are repaired. {} where none were.
+        """
+        found: dict[str, list[float | None]] = {}
+        for leaks in (result.report.get("leaks", {}) for result in self.honest):
+            for name, share in zip(leaks.get("classes", ()), leaks.get(what, ()), strict=False):
+                found.setdefault(name, []).append(share)
+        spreads = {name: spread(shares) for name, shares in found.items()}
+        return {name: each for name, each in spreads.items() if each.n}
+
+    @property
+    def selects(self) -> bool:
+        return self.kind in ("re", "rekd")
+
     @property
     def rerun(self) -> str:
         """The command that trains and measures the row again; "" of own runs."""
@@ -128,6 +157,19 @@ class Aggregate:
         measured = {name: self.of(name).to_dict() for name in MEASURES}
         every = {name: self.of(name, every=True).to_dict() for name in MEASURES}
         return {name: getattr(self, name) for name in names} | seeds | {"honest": measured, "every": every}
+
+
+def sorts_of(rows: Sequence[Aggregate]) -> tuple[str, ...]:
+    """Those of SORTS that the units of these rows' task can be of; of a task that is not known here, the measured ones.
+
+    rows: of one task.
+    """
+    from rekd.data.spec import TASKS
+
+    if rows and rows[0].task in TASKS:
+        return SORTS[TASKS[rows[0].task].modality]
+    every = sum(SORTS.values(), ())
+    return tuple(sort for sort in every if any(row.of(f"all {sort}", every=True).n for row in rows))
 
 
 def aggregates(results: Iterable[Result]) -> list[Aggregate]:

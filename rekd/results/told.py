@@ -10,7 +10,7 @@ from rekd.results.comparisons import Comparison, LeakyShare
 from rekd.results.published import SEEDS, SOURCE, Published, published
 from rekd.results.row import KINDS, PARTS
 from rekd.results.statistics import Difference, Spread
-from rekd.results.summary import OWN, RULES, Aggregate
+from rekd.results.summary import OWN, RULES, Aggregate, sorts_of
 
 NONE = "–"
 """In place of a number that was not measured, or that there can't be."""
@@ -19,6 +19,8 @@ WIDTH = 110
 """Characters of a line of prose."""
 
 _HEAD = ("row", "accuracy", "seeds", "leaky", "rate", "random", "count", "mask", "swap", "again by")
+_SELECTED = ("what is selected, of honest runs", "certainty")
+_CLASSES = ("lowest class rate", "highest class rate", "most empty")
 _BY_RULE = ("accuracy at realised rate, by mask rule", *RULES, "empty")
 _LEGEND = (
     "accuracy: share of the test split that is right, mean ± standard deviation over seeds, under top-k at the nominal "
@@ -30,6 +32,10 @@ _LEGEND = (
     "random masks at the nominal rate. count, mask: accuracy of guessing the label from the number, or the places, of "
     "selected units. swap: how much more often a mask laid on another input makes the predictor say its class; it "
     "decides, its bound is 0.05. empty: share of masks that select nothing, before repair.",
+    "what is selected: of the units that top-k selects on dev, the share that is punctuation, stop words, or patches "
+    "of the outermost ring, and in brackets that of all units. certainty: mean |2s - 1| of the gates on dev, 0 a coin, "
+    "1 nothing left to chance. class rates: the classes of test with the smallest and the largest mean rate, under "
+    "calibrated. most empty: the largest share of empty masks of a class, before repair. Leaky runs are in none of it.",
 )
 _TEST = (
     "pairs: seeds at which neither run is leaky. Interval: Student's t. p: exact test by changes of sign, two-sided, "
@@ -100,6 +106,10 @@ def _table(rows: Sequence[Aggregate]) -> Iterator[str]:
         yield from aligned([_HEAD, *map(_cells, there)])
     if ruled := [row for row in there if row.of("accuracy sampled", every=True).n]:
         yield from aligned([_BY_RULE, *map(_by_rule, ruled)])
+    if selecting := [row for row in there if row.selects]:
+        sorts = sorts_of(selecting)
+        head = (*_SELECTED, *(f"{sort} (of all)" for sort in sorts), *_CLASSES)
+        yield from aligned([head, *(_selected(row, sorts) for row in selecting)])
     for row in there:
         yield from _lacking(row)
     if absent := [row.name for row in rows if not row.results]:
@@ -118,6 +128,25 @@ def _cells(row: Aggregate) -> tuple[str, ...]:
 def _by_rule(row: Aggregate) -> tuple[str, ...]:
     pairs = ((row.of(f"accuracy {rule}"), row.of(f"rate {rule}").mean) for rule in RULES)
     return row.name, *(f"{number(each)} at {percent(rate)}" for each, rate in pairs), percent(row.of("empty").mean)
+
+
+def _selected(row: Aggregate, sorts: Iterable[str]) -> tuple[str, ...]:
+    """What a row's models select, and how their classes differ; a dash for what no honest run has measured."""
+    rates, empty = row.by_class("rates").items(), row.by_class("empty").values()
+    ends = (pick(rates, key=lambda each: each[1].mean, default=None) for pick in (min, max))
+    classes = (NONE if end is None else f"{percent(end[1].mean)} {end[0]}" for end in ends)
+    most = max((each.mean for each in empty), default=None)
+    return row.name, number(row.of("certainty")), *(_sort(row, sort) for sort in sorts), *classes, percent(most)
+
+
+def _sort(row: Aggregate, sort: str) -> str:
+    """Share of the selected units with its base: 3.0 ± 0.4% (13.0%); of how many runs, where not all measured it."""
+    found = row.of(f"selected {sort}")
+    if found.mean is None:
+        return NONE
+    spread = "" if found.sd is None else f" ± {100 * found.sd:.1f}"
+    some = "" if found.n == len(row.honest) else f", {found.n} run{'' if found.n == 1 else 's'}"
+    return f"{100 * found.mean:.1f}{spread}% ({percent(row.of(f'all {sort}').mean)}){some}"
 
 
 def _leaky(row: Aggregate) -> str:

@@ -10,6 +10,10 @@ from rekd.results.row import KINDS
 from rekd.results.summary import OWN, Aggregate
 from rekd.ui.results_state import ALL, Chosen, student_key
 
+BOX = "box"
+"""In place of a part of the protocol: checkpoints that Explore lists, of which no run is among the results."""
+TAGS = {OWN: "yours", BOX: "in the box"}
+
 
 @dataclass(frozen=True, eq=False)
 class Group:
@@ -95,7 +99,7 @@ def _left(row: Aggregate, chosen: Chosen, taught: bool) -> bool:
     """taught: whether the chosen part has students of the row's task."""
     if chosen.kind not in (ALL, row.kind):
         return False
-    if row.part == OWN or chosen.part == ALL:
+    if row.part in TAGS or chosen.part == ALL:
         return True
     return row.part == chosen.part or (taught and row.part == "teachers" and not row.setting)
 
@@ -123,7 +127,7 @@ def run_key(result: Result) -> str:
 
 def run_title(row: Aggregate, result: Result) -> str:
     """A run in a list: kind, setting, seed, and what stands out."""
-    yours = f"yours: {result.name}" if row.part == OWN else ""
+    yours = f"{TAGS[row.part]}: {result.name}" if row.part in TAGS else ""
     leaky = "leaky" if result.honest is False else ""
     said = [KINDS[result.kind], row.setting, f"seed {result.seed}", yours, leaky]
     return ", ".join(filter(None, said))

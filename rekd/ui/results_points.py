@@ -33,7 +33,7 @@ def _point(row: Aggregate, result: Result, rule: str) -> Point:
 
 def means(group: Group, rule: str) -> list[Mean]:
     """A mean a row of the protocol, over its honest runs."""
-    return [mean for row in at_rates(group) if row.part != OWN for mean in _mean(row, rule)]
+    return [mean for row in at_rates(group) if row.row for mean in _mean(row, rule)]
 
 
 def _mean(row: Aggregate, rule: str) -> Iterator[Mean]:

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from rekd.results.record import NAME, Result, read_results
 from rekd.training.status import read_status
-from rekd.ui.cache import kept
+from rekd.ui.cache import infos, kept
 
 Stamp = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """results: of the file. own: of a person's runs, without those whose weights are among the results.
+    """results: of the file. own: of a person's runs, without those whose weights are among the results. box: of the
+    checkpoints that Explore lists, without those of either.
 
     folders: hash of the weights -> folder of the own run that holds them. notes: sentences on what can't be read.
     waiting: own runs without a checkpoint yet. key: changes when any of it does.
@@ -27,10 +28,11 @@ class Found:
     notes: tuple[str, ...] = ()
     waiting: int = 0
     key: str = ""
+    box: tuple[Result, ...] = ()
 
     @property
     def every(self) -> tuple[Result, ...]:
-        return self.results + self.own
+        return self.results + self.own + self.box
 
 
 def results_file() -> Path:
@@ -62,8 +64,18 @@ def read(home: Path) -> Found:
     known = {result.hash for result in results}
     own = tuple(result for result in mine.values() if result.hash not in known)
     folders = {result.hash: folder for folder, result in mine.items()}
-    key = repr((path, _stamp(path), [(folder, _stamp_of(folder)) for folder in mine]))
-    return Found(results, own, folders, tuple(notes), waiting, key)
+    box = tuple(result for result in in_box() if result.hash not in known | folders.keys())
+    stamps = [(folder, _stamp_of(folder)) for folder in mine]
+    key = repr((path, _stamp(path), stamps, [result.hash for result in box]))
+    return Found(results, own, folders, tuple(notes), waiting, key, box)
+
+
+def in_box() -> list[Result]:
+    """What the checkpoints say of themselves that Explore lists: the shipped ones, and those that a person promoted."""
+    from rekd.results.collect import result_in_box
+
+    found = map(result_in_box, infos())
+    return [result for result in found if result is not None and result.report]
 
 
 @kept(4)

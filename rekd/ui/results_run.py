@@ -10,10 +10,10 @@ import streamlit as st
 
 from rekd.results.record import Result
 from rekd.results.row import KINDS
-from rekd.results.summary import OWN, RULES, Aggregate, dev_accuracy
+from rekd.results.summary import RULES, Aggregate, dev_accuracy
 from rekd.ui import components, leaks
 from rekd.ui.components import number, plain
-from rekd.ui.results_groups import is_teacher
+from rekd.ui.results_groups import TAGS, is_teacher
 from rekd.ui.results_open import explore
 from rekd.ui.results_table import share
 from rekd.ui.runs import duration
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def details(row: Aggregate, result: Result, task: str, found: Found, home: Path) -> None:
     """Draw it in a card. task: what its task is called. home: the folder of own runs."""
-    whose = "yours" if row.part == OWN else row.name
+    whose = TAGS.get(row.part, row.name)
     with st.container(border=True):
         st.markdown(f"**{plain(_heading(row, result, task))}** · {plain(whose)}")
         explore(result, found, home, is_teacher(row.size), row.rerun)

@@ -9,10 +9,10 @@ from html import escape
 from rekd.results.published import published
 from rekd.results.row import KINDS
 from rekd.results.statistics import Spread
-from rekd.results.summary import OWN, Aggregate
+from rekd.results.summary import Aggregate
 from rekd.ui.components import number
 from rekd.ui.results_charts import SIGNS
-from rekd.ui.results_groups import Group, is_teacher
+from rekd.ui.results_groups import TAGS, Group, is_teacher
 
 STYLE = """<style>
 .rk-table.rk-results{font-size:.9rem}
@@ -62,14 +62,19 @@ def _group(group: Group, titles: Mapping[str, str]) -> str:
     return f"<tbody>{head}{''.join(map(_line, group.rows))}</tbody>"
 
 
-def _line(row: Aggregate) -> str:
+def named(row: Aggregate, note: str = "") -> str:
+    """The first cell of a row's line: its kind and setting, whose it is, its name, and a note as HTML."""
     sign = SIGNS[row.kind]
     name = KINDS[row.kind] + (f", {row.setting}" if row.setting else "")
-    tag = ' <span class="rk-tag">yours</span>' if row.part == OWN else ""
-    first = (
+    tag = f' <span class="rk-tag">{TAGS[row.part]}</span>' if row.part in TAGS else ""
+    return (
         f'<th scope="row"><span class="rk-results-sign" style="color:{sign.colour}" aria-hidden="true">{sign.letter}'
-        f'</span>{escape(name)}{tag}<div class="rk-name">{escape(row.name)}</div></th>'
+        f'</span>{escape(name)}{tag}<div class="rk-name">{escape(row.name)}</div>{note}</th>'
     )
+
+
+def _line(row: Aggregate) -> str:
+    first = named(row)
     if not row.results:
         told = f'not run yet<div class="rk-note">{_seeds_wanted(row)}</div>'
         rest = f"<td>{told}</td>{_theirs(row)}" + f'<td colspan="{len(COLUMNS) - 2}"></td>'
@@ -107,7 +112,7 @@ def _accuracy(row: Aggregate) -> str:
 
 
 def _seeds(row: Aggregate) -> str:
-    if row.part == OWN:
+    if row.row is None:
         return f"<td>{len(row.results)}</td>"
     missing = f' title="missing: {", ".join(map(str, row.missing))}"' if row.missing else ""
     return f"<td{missing}>{len(row.done)} of {len(row.wanted)}</td>"
@@ -161,7 +166,7 @@ def _milliseconds(value: float) -> str:
 
 def _theirs(row: Aggregate) -> str:
     """The paper's numbers of the same kind, beside rows of our own that change nothing of it."""
-    if row.setting or row.part == OWN:
+    if row.setting or row.row is None:
         return '<td class="rk-results-theirs"></td>'
     held = [each for each in published(row.task, row.kind) if each.teacher == is_teacher(row.size)]
     said = "<br>".join(f"{escape(each.model)} {number(each.accuracy)}" for each in held)

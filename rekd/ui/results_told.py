@@ -56,26 +56,28 @@ def what_to_know() -> None:
     st.markdown("\n".join(f"- {line}" for line in KNOW))
 
 
-def nothing_yet(own: bool, home: Path) -> None:
-    """The page without a file of results. own: whether runs of one's own follow. home: the folder of runs."""
+def nothing_yet(found: Found, home: Path) -> None:
+    """The page without a file of results. found: what follows. home: the folder of runs."""
     st.markdown(
-        "No results are here yet. This page will show every row of the protocol (teachers, students of two sizes as "
-        "CLS, RE and REKD, controls, ablations, rates) with its accuracy over seeds, its realised rate, its leaks and "
-        "its cost, the differences with their intervals, and the paper's numbers beside.\n\n"
-        "Train and measure the first rows, which wants a GPU, then collect them:"
+        "No run of the protocol is measured yet: every row of it (teachers, students of two sizes as CLS, RE and REKD, "
+        "controls, ablations, rates) over several seeds, with differences, intervals, and the paper's numbers beside. "
+        "Train and measure its first rows, which wants a GPU, then collect them:"
     )
     here = home.relative_to(Path.cwd()) if home.is_relative_to(Path.cwd()) else home
     collect = f"python -m rekd results collect {shlex.quote(str(here / FOLDER))}"
     st.code(f"python -m rekd results run headline\n{collect}", language="bash", wrap_lines=True)
-    if own:
-        st.subheader("Your runs", anchor=False)
-    else:
+    names = [name for name, held in (("the models in the box", found.box), ("your runs", found.own)) if held]
+    if names:
+        st.subheader(f"Until then: {' and '.join(names)}", anchor=False)
+    if not found.own:
         st.caption("Runs that you train on the page Train appear here when they have ended.")
 
 
 def columns(found: Found) -> str:
     """What stands below the table."""
     said = ["± is the standard deviation over seeds. Leaky runs are in no mean unless it says so."]
+    if found.box:
+        said.append("Models *in the box* are single runs, measured when they were put there.")
     if found.own:
         said.append("Your runs are marked *yours*; they are in no other row's mean.")
     if any(not result.report for result in found.own):

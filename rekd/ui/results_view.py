@@ -1,21 +1,21 @@
-"""The page Results from top to bottom: table, comparisons, the charts of one student, leaks, what to know."""
+"""The page Results from top to bottom: table, comparisons, one student's charts, leaks, selection, what to know."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st
 
 from rekd.results.comparisons import Comparison, comparisons, leaky_shares
 from rekd.results.summary import OWN, aggregates
-from rekd.ui import results_forest, results_table, results_told, runs
+from rekd.ui import results_forest, results_sanity, results_table, results_told, runs
 from rekd.ui import results_state as state
 from rekd.ui.cache import kept
 from rekd.ui.components import plain
 from rekd.ui.frame import part
-from rekd.ui.results_groups import Group, grouped, measured, narrowed, sizes, tasks
+from rekd.ui.results_groups import BOX, TAGS, Group, grouped, measured, narrowed, sizes, tasks
 from rekd.ui.results_read import Found, read
 from rekd.ui.results_state import ALL, KIND_NAMES, PART_NAMES, Chosen
 
@@ -37,7 +37,7 @@ class Drawing:
         for sentence in (*self.notes, *self.found.notes):
             st.warning(plain(sentence), icon=":material/info:")
         if not self.found.results:
-            results_told.nothing_yet(bool(self.found.own), self.home)
+            results_told.nothing_yet(self.found, self.home)
             if not self.found.every:
                 return
         else:
@@ -50,6 +50,8 @@ class Drawing:
         part(student, self)
         if self.found.results:
             self._leaks()
+        results_sanity.selection(narrowed(self.groups, self.chosen), self.titles)
+        if self.found.results:
             results_told.what_to_know()
 
     def _table(self) -> None:
@@ -75,8 +77,9 @@ class Drawing:
             st.selectbox("Size", options, format_func=lambda size: names.get(size, size), width=200, **widget)
             widget = state.widget("kind", chosen.kind)
             st.selectbox("Kind", list(KIND_NAMES), format_func=KIND_NAMES.get, width=200, **widget)
-            widget = state.widget("part", chosen.part)
-            st.selectbox("Part of the protocol", list(PART_NAMES), format_func=PART_NAMES.get, width=340, **widget)
+            if self.found.results:
+                widget = state.widget("part", chosen.part)
+                st.selectbox("Part of the protocol", list(PART_NAMES), format_func=PART_NAMES.get, width=340, **widget)
 
     def _again(self, shown: list[Group]) -> None:
         """The command of each row that is shown, to copy."""
@@ -103,7 +106,7 @@ class Drawing:
         return self.chosen.task in (ALL, each.task) and self.chosen.size in (ALL, each.size)
 
     def _leaks(self) -> None:
-        held = [row for group in measured(self.groups, self.chosen) for row in group.rows if row.part != OWN]
+        held = [row for group in measured(self.groups, self.chosen) for row in group.rows if row.row]
         shares = leaky_shares([result for row in held for result in row.results], self.found.results)
         if shares:
             st.subheader("Leaks: runs whose masks code the label", anchor=False)
@@ -119,9 +122,13 @@ def _compared(key: str, _found: Found) -> list[Comparison]:
 
 @kept(4)
 def _groups(key: str, _found: Found) -> tuple[Group, ...]:
-    """All rows; without a file of results, own runs alone."""
-    rows = aggregates(_found.every)
-    return grouped(rows if _found.results else [row for row in rows if row.part == OWN])
+    """All rows; without a file of results, own runs and what is in the box alone, by the protocol's names of sizes."""
+    box = [replace(row, part=BOX) for row in aggregates(_found.box) if row.part == OWN]
+    groups = grouped([*aggregates(_found.results + _found.own), *box])
+    if _found.results:
+        return groups
+    held = (replace(group, rows=tuple(row for row in group.rows if row.part in TAGS)) for group in groups)
+    return tuple(group for group in held if group.rows)
 
 
 def begin(home: Path) -> Drawing:

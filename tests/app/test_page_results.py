@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from explore import APP, blocks, picked, said, sound, text_of
@@ -14,14 +16,18 @@ from trained import made as trained
 from rekd import checkpoints
 from rekd.files import write_json
 from rekd.results.record import write_results
+from rekd.ui import jumps
 from rekd.ui.results_state import student_key
+
+SHIPPED = Path(__file__).parents[2] / "checkpoints"
 
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    """Where the page looks for results; nothing is there yet."""
+    """Where the page looks for results; nothing is there yet, nor in the box."""
     path = tmp_path / "results.parquet"
     monkeypatch.setattr("rekd.ui.results_read.results_file", lambda: path)
+    monkeypatch.setattr("rekd.ui.results_read.infos", list)
     return path
 
 
@@ -46,7 +52,15 @@ def page(root, **address: str) -> AppTest:
 
 def rows(at) -> dict[str, str]:
     """What the table says of each row, by the row's name."""
-    (table,) = [block for block in blocks(at) if "rk-results-group" in block]
+    return lines(next(block for block in blocks(at) if "rk-results-group" in block))
+
+
+def selections(at) -> list[str]:
+    """The tables of what is selected, one a task."""
+    return [block for block in blocks(at) if "rk-selected" in block]
+
+
+def lines(table: str) -> dict[str, str]:
     found = {}
     for line in re.findall(r"<tr(?: class=\"rk-control\")?>(.*?)</tr>", table)[1:]:
         name = re.search(r'class="rk-name">([^<]*)</div></th>', line)
@@ -69,9 +83,40 @@ def looked_at(at) -> str:
 
 def test_before_there_are_results_the_page_says_how_to_make_them(root, file):
     at = page(root)
-    assert "No results are here yet" in said(at) and "appear here when they have ended" in said(at)
+    assert "No run of the protocol is measured yet" in said(at) and "appear here when they have ended" in said(at)
     assert "results run headline" in at.code[0].value and f"results collect {root}/results" in at.code[0].value
     assert not at.get("plotly_chart") and not at.selectbox
+
+
+@pytest.fixture
+def box(file, monkeypatch):
+    """The models that come with the project."""
+    from rekd.ui import cache
+
+    monkeypatch.setenv("REKD_CHECKPOINTS", str(SHIPPED))
+    monkeypatch.setattr("rekd.ui.results_read.infos", cache.infos)
+
+
+def test_until_there_are_results_the_models_in_the_box_stand_side_by_side(root, box):
+    at = page(root, task="digits", run="digits-rekd")
+    assert "Until then: the models in the box" in [each.value for each in at.subheader]
+    top = checkpoints.read_info(SHIPPED / "digits-rekd").metrics["rules"]["top-k"]
+    held = rows(at)
+    assert set(held) >= {"digits-cls", "digits-random", "digits-re", "digits-rekd", "digits-teacher"}
+    assert "in the box" in held["digits-rekd"] and f"{top['accuracy']:.3f}" in held["digits-rekd"]
+    assert f"{100 * top['rate']:.1f}" in held["digits-rekd"]
+    assert f"{top['accuracy']:.3f} at" in looked_at(at) and not forests(at)
+    assert "no honest run" in rows(page(root, task="cifar10"))["cifar10-leaky-re"]
+    picked(at, "r_explore").click()
+    assert sound(at.run()).query_params["task"] == "digits"
+
+
+def test_a_model_in_the_box_whose_run_is_among_the_results_is_shown_once(root, box, many, everything):
+    assert "digits-rekd" in rows(page(root, part="all"))
+    hash_ = checkpoints.read_info(SHIPPED / "digits-rekd").hash
+    write_results(many, [replace(everything[0], hash=hash_), *everything[1:]])
+    held = rows(page(root, part="all"))
+    assert "digits-rekd" not in held and "digits-re" in held
 
 
 def test_a_row_has_its_mean_its_seeds_its_rate_its_control_and_its_costs(root, many):
@@ -211,6 +256,40 @@ def test_leaky_shares_are_counted_by_kind_and_teacher(root, many):
     assert "RE 1 of 3" in table and "REKD from leaky teachers 4 of 5 80 %" in table
 
 
+def test_what_is_selected_has_a_table_a_task_of_the_rows_that_are_shown(root, many):
+    at = page(root)
+    texts, images = selections(at)
+    assert set(lines(texts)) == {"imdb-teacher", "imdb-2-layers-re", "imdb-2-layers-rekd", "own-seed-1"}
+    assert "of all 42.0" in lines(texts)["imdb-2-layers-re"] and "border" not in texts
+    assert set(lines(images)) == {"cifar10-teacher", "cifar10-64x3-re", "cifar10-64x3-rekd"}
+    assert "of all 44.0" in lines(images)["cifar10-64x3-re"] and "stop words" not in images
+    assert "the outermost ring" in said(at) and "as scikit-learn lists them" in said(at), "every column has its help"
+    assert len(selections(page(root, task="imdb", kind="re"))) == 1
+    assert not selections(page(root, kind="cls")), "nothing is selected there"
+
+
+def test_examples_that_only_rekd_gets_right_are_a_click_away(root, house, many, monkeypatch):
+    monkeypatch.setattr("rekd.checkpoints.folders.shipped", lambda: house)
+    at = page(root, task="imdb")
+    button = picked(at, "r_rescued_imdb")
+    assert button.label.replace("\\", "") == "Show where RE is wrong and REKD right: imdb-re, imdb-rekd"
+    monkeypatch.setattr(jumps, "holds", lambda kind, label, seen: kind == "rescued" and {"re", "rekd"} <= set(seen))
+    sound(button.click().run())
+    assert at.title[0].value == "What did each model read?"
+    assert at.query_params["re"] == "imdb-re" and at.query_params["rekd"] == "imdb-rekd"
+    assert at.query_params["example"] == "1" and "Example 1: RE is wrong, REKD right" in said(at)
+
+
+def test_without_both_models_or_their_data_there_is_nothing_to_look_through(root, house, many, monkeypatch):
+    offers = "Show where RE is wrong"
+    assert not [button for button in page(root).button if button.label.startswith(offers)], "these are not shipped"
+    monkeypatch.setattr("rekd.checkpoints.folders.shipped", lambda: house)
+    monkeypatch.setattr("rekd.ui.results_sanity.cache.at_hand", lambda task: False)
+    at = page(root)
+    assert not [button for button in at.button if button.label.startswith(offers)]
+    assert said(at).count("this task's data are not on this machine") == 1, "of imdb; cifar10 has no pair here"
+
+
 def own(root, house, name="mine", report=None, state="done", **values):
     """An own run on digits with its weights."""
     folder = trained(root, name, state, **values)
@@ -235,7 +314,7 @@ def test_own_runs_stand_in_the_same_table_and_say_what_they_were_measured_on(roo
 def test_without_a_file_own_runs_are_shown_alone_and_open(root, house, file):
     own(root, house, report=made().report)
     at = page(root, run="mine")
-    assert "No results are here yet" in said(at) and list(rows(at)) == ["mine"] and not forests(at)
+    assert "No run of the protocol is measured yet" in said(at) and list(rows(at)) == ["mine"] and not forests(at)
     assert picked(at, "r_explore").label == "Open in Explore"
     picked(at, "r_explore").click()
     assert sound(at.run()).query_params["task"] == "digits"

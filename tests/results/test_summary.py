@@ -11,7 +11,7 @@ from results.made import made, some
 
 from rekd.results.protocol import rows
 from rekd.results.published import PUBLISHED, published
-from rekd.results.summary import MEASURES, OWN, RULES, aggregates, dev_accuracy
+from rekd.results.summary import MEASURES, OWN, RULES, aggregates, dev_accuracy, sorts_of
 from rekd.types import MASK_RULES
 
 
@@ -71,6 +71,67 @@ def test_every_rule_the_control_and_the_leaks_are_there():
     assert {rule: round(row.of(f"rate {rule}").mean, 4) for rule in RULES}["threshold"] == 0.09
     assert row.of("random").mean == pytest.approx(0.69) and row.of("count").mean == pytest.approx(0.51)
     assert (row.of("mask").mean, row.of("empty").mean) == (pytest.approx(0.52), 0)
+
+
+def test_shares_of_what_is_selected_are_of_honest_runs_and_have_their_own_base():
+    results = [
+        made(seed=2026, habits={"selected_punctuation": 0.02, "all_punctuation": 0.12, "certainty": 0.9}),
+        made(seed=2027, habits={"selected_punctuation": 0.04, "all_punctuation": 0.14, "certainty": 0.8}),
+        made(seed=2028, honest=False, habits={"selected_punctuation": 0.9, "all_punctuation": 0.5, "certainty": 0.1}),
+    ]
+    row = by_name(results)["imdb-2-layers-re"]
+    assert row.of("selected punctuation").mean == pytest.approx(0.03) and row.of("selected punctuation").n == 2
+    assert row.of("all punctuation").mean == pytest.approx(0.13), "the base is the share of all units"
+    assert row.of("certainty").mean == pytest.approx(0.85)
+    assert row.of("selected punctuation", every=True).mean == pytest.approx(0.32)
+
+
+def test_what_was_not_measured_is_none_and_no_part_of_a_mean():
+    held = {"selected_punctuation": 0.0, "all_punctuation": 0.13}
+    row = by_name([made(habits=held), made(seed=2027, habits={})])["imdb-2-layers-re"]
+    assert (row.of("selected punctuation").n, row.of("selected punctuation").mean) == (1, 0.0), "a measured 0 is one"
+    assert row.of("selected stop words").mean is row.of("certainty").mean is row.of("selected border").mean is None
+
+
+def leaking(seed, rates, empty, honest=True):
+    report = made(seed=seed, honest=honest).report
+    return made(seed=seed, report={**report, "leaks": {**report["leaks"], "rates": rates, "empty": empty}})
+
+
+def test_rates_of_classes_are_means_over_honest_runs_of_those_that_have_the_class():
+    results = [
+        leaking(2026, [0.08, 0.12], [0.0, 0.02]),
+        leaking(2027, [0.10, None], [0.01, None]),
+        leaking(2028, [0.9, 0.001], [0.0, 0.9], honest=False),
+    ]
+    row = by_name(results)["imdb-2-layers-re"]
+    rates, empty = row.by_class("rates"), row.by_class("empty")
+    assert {name: (each.n, each.mean) for name, each in rates.items()} == {
+        "negative": (2, pytest.approx(0.09)),
+        "positive": (1, 0.12),
+    }
+    assert {name: each.mean for name, each in empty.items()} == {"negative": 0.005, "positive": 0.02}
+
+
+def test_a_report_that_names_no_classes_has_no_rates_of_them():
+    report = made().report
+    less = {name: value for name, value in report["leaks"].items() if name != "classes"}
+    assert by_name([made(report={**report, "leaks": less})])["imdb-2-layers-re"].by_class("rates") == {}
+
+
+def test_rows_without_masks_or_with_leaky_ones_alone_have_no_rates_of_classes():
+    found = by_name([made("imdb-2-layers-cls"), made(honest=False), made("imdb-2-layers-rekd", report={})])
+    names = ("imdb-2-layers-cls", "imdb-2-layers-re", "imdb-2-layers-rekd")
+    assert [found[name].by_class("rates") for name in names] == [{}, {}, {}]
+    assert [found[name].selects for name in names] == [False, True, True]
+
+
+def test_sorts_are_those_of_the_task_and_of_an_unknown_one_what_was_measured():
+    found = by_name([made("cifar10-64x3-re", rate=0.15)])
+    assert sorts_of([found["imdb-2-layers-re"]]) == ("punctuation", "stop words")
+    assert sorts_of([found["cifar10-64x3-rekd"]]) == ("border",)
+    strange = replace(found["cifar10-64x3-re"], task="leaves")
+    assert sorts_of([replace(strange, results=()), strange]) == ("border",) and sorts_of([]) == ()
 
 
 def test_runs_that_were_not_measured_on_test_are_done_and_have_their_dev_accuracy():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from results.made import made, some
 
 from rekd.results.comparisons import comparisons, leaky_shares
 from rekd.results.statistics import Difference, Spread
 from rekd.results.summary import aggregates
-from rekd.results.told import NONE, accuracy, aligned, compared, interval, number, papers, percent, signed, told
+from rekd.results.told import NONE, accuracy, aligned, compared, interval, number, papers, percent, signed, tables, told
 
 
 def text(results, task=None):
@@ -85,6 +87,57 @@ def test_accuracies_by_rule_stand_with_their_realised_rates():
         "0.880 at 10.0%",
         "0.874 at 9.7%",
     ]
+
+
+HABITS = {"selected_punctuation": 0.03, "all_punctuation": 0.13, "certainty": 0.9}
+
+
+def selected(lines, name):
+    """The cells of the head and of a row's line in the table of what is selected."""
+    start = next(number for number, line in enumerate(lines) if "what is selected, of" in line)
+    return cells(lines[start:], "what is selected, of honest runs"), cells(lines[start:], name)
+
+
+def test_what_is_selected_stands_beside_its_share_of_all_units():
+    text_row = made(habits={**HABITS, "selected_stop words": 0.11, "all_stop words": 0.42})
+    head, found = selected(text([text_row]), "imdb-2-layers-re")
+    assert head[2:4] == ["punctuation (of all)", "stop words (of all)"]
+    assert found[1:4] == ["0.900", "3.0% (13.0%)", "11.0% (42.0%)"]
+    head, found = selected(text([made("cifar10-64x3-re", rate=0.15)]), "cifar10-64x3-re")
+    assert head[2] == "border (of all)" and found[2] == "31.0% (44.0%)"
+    assert found[3:] == ["14.2% airplane", "15.8% truck", "0.0%"]
+
+
+def test_leaky_runs_are_in_no_mean_of_what_is_selected():
+    leaky = made(seed=2028, rate=0.9, honest=False, habits=dict.fromkeys(HABITS, 0.5))
+    runs = [made(habits=HABITS), made(seed=2027, habits={**HABITS, "selected_punctuation": 0.05}), leaky]
+    _, found = selected(text(runs), "imdb-2-layers-re")
+    assert found[1:] == ["0.900 ± 0.000", "4.0 ± 1.4% (13.0%)", NONE, "9.5% negative", "10.5% positive", "0.0%"]
+    _, found = selected(text([leaky]), "imdb-2-layers-re")
+    assert found[1:] == [NONE] * 6
+
+
+def test_what_was_not_measured_of_a_selection_is_a_dash_and_a_measured_nothing_is_not():
+    _, found = selected(text([made(habits={}, report={})]), "imdb-2-layers-re")
+    assert found[1:] == [NONE] * 6
+    nothing = {"selected_punctuation": 0.0, "all_punctuation": 0.13}
+    _, found = selected(text([made(habits=nothing), made(seed=2027, habits={})]), "imdb-2-layers-re")
+    assert found[1:4] == [NONE, "0.0% (13.0%), 1 run", NONE], "and of how many runs it is"
+
+
+def test_rows_of_a_task_that_is_not_known_here_have_the_same_columns():
+    rows = [row for row in aggregates([made(habits=HABITS), made("imdb-2-layers-rekd", habits={})]) if row.results]
+    head, found = selected(list(tables([replace(row, task="letters") for row in rows])), "imdb-2-layers-rekd")
+    assert head[2:4] == ["punctuation (of all)", "lowest class rate"] and found[1:3] == [NONE, NONE]
+
+
+def test_only_rows_that_select_are_told_of_and_lines_stay_narrow():
+    lines = text([made("imdb-2-layers-cls"), made("imdb-2-layers-random")])
+    assert not any("what is selected, of" in line for line in lines)
+    lines = text(some())
+    starts = [number for number, line in enumerate(lines) if "what is selected, of" in line]
+    assert len(starts) == 9
+    assert all(len(line) <= 160 for start in starts for line in lines[start : start + 4])
 
 
 def test_own_runs_are_named_with_their_kind_and_have_no_command():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from results.made import made, some
@@ -11,10 +12,10 @@ from results.made import made, some
 from rekd.config import TrainConfig
 from rekd.results.statistics import Difference, paired
 from rekd.results.summary import aggregates
-from rekd.ui import results_charts, results_forest, results_points
+from rekd.ui import results_charts, results_forest, results_points, results_sanity
 from rekd.ui.results_charts import Mean, Point
 from rekd.ui.results_forest import Compared
-from rekd.ui.results_groups import grouped, measured, narrowed
+from rekd.ui.results_groups import Group, grouped, measured, narrowed
 from rekd.ui.results_state import Chosen, address, parse, settled
 from rekd.ui.results_table import share, table
 
@@ -143,6 +144,61 @@ def test_charts_open_with_a_student_that_has_runs(groups):
 def test_a_table_of_hostile_names_is_text(groups):
     drawn = table([replace(groups[0], size="<img src=x>")], {}, '"><script>')
     assert "<img" not in drawn and "<script>" not in drawn
+
+
+def lines_of(html):
+    """The cells of every line of a table, as text, by the row's name."""
+    found = {}
+    for line in re.findall(r"<tr>(.*?)</tr>", html):
+        name = re.search(r'class="rk-name">([^<]*)</div>', line)
+        cells = re.findall(r"<td[^>]*>(.*?)</td>", line)
+        if name:
+            found[name.group(1)] = [re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", cell)).strip() for cell in cells]
+    return found
+
+
+def selecting(*results):
+    rows = tuple(row for row in aggregates(results) if row.results)
+    return results_sanity.table([Group(rows[0].task, "some", rows)], "<b>a task")
+
+
+def test_what_is_selected_is_shown_with_its_base_and_the_classes_with_their_names():
+    drawn = selecting(made("cifar10-64x3-re", 2026, rate=0.15), made("cifar10-64x3-re", 2027, rate=0.15))
+    assert "<b>" not in drawn and "border, of selected" in drawn and "punctuation" not in drawn
+    assert lines_of(drawn)["cifar10-64x3-re"] == [
+        "31.1 % ± 0.1 % of all 44.0 %",
+        "0.931 ± 0.001",
+        "14.2 % ± 0.0 % airplane",
+        "15.8 % ± 0.0 % truck",
+        "0.0 % ± 0.0 %",
+    ]
+
+
+def test_a_selection_that_was_not_measured_is_a_dash_with_its_reason():
+    half = {"selected_punctuation": 0.0, "all_punctuation": 0.13}
+    drawn = selecting(
+        made(habits=half),
+        made(seed=2027, habits={}, report={}),
+        made("imdb-2-layers-rekd", honest=False),
+        made("imdb-2-layers-rekd-alpha-0", habits={}, report={}),
+    )
+    found = lines_of(drawn)
+    assert found["imdb-2-layers-re"][:3] == ["0.0 % of all 13.0 %, 1 of 2 runs", "–", "–"]
+    assert found["imdb-2-layers-rekd"] == found["imdb-2-layers-rekd-alpha-0"] == ["–"] * 6
+    assert drawn.count("every run is leaky") == 6 and drawn.count("no honest run") == 1
+
+
+def test_pairs_are_those_that_come_with_the_project_and_no_exhibits(tmp_path, monkeypatch):
+    monkeypatch.setattr("rekd.checkpoints.folders.shipped", lambda: tmp_path)
+
+    def info(name, role, task="imdb", folder=tmp_path):
+        return SimpleNamespace(name=name, role=role, task=task, folder=folder / name)
+
+    elsewhere = tmp_path / "elsewhere"
+    shipped = [info("a-re", "re"), info("a-rekd", "rekd"), info("leaky", "exhibit"), info("c-re", "re", "cifar10")]
+    others = [info("b-re", "re", folder=elsewhere), info("b-rekd", "rekd", "cifar10", elsewhere)]
+    found = results_sanity.shipped_pairs([*shipped, *others])
+    assert {task: [each.name for each in pair] for task, pair in found.items()} == {"imdb": ["a-re", "a-rekd"]}
 
 
 def test_rates_are_told_to_a_tenth_of_a_point():
