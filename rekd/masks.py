@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ def _mixed(state: int) -> int:
     return state - 2**64 * (state >= 2**63)
 
 
-@lru_cache(maxsize=64)
+@cache  # none is ever let go, for a captured graph may read it
 def _strides(n_units: int, device: torch.device) -> Tensor:
     """What tells units apart: (N,) int64. A tensor, since a compiler would take the products for small indices."""
     with torch.inference_mode(False):  # it outlives whoever asks for it first

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -240,7 +240,7 @@ class ImageReader:
         return Reading(self.batch(fitted, labels, ids), (self.units,) * blank, ("",) * blank, (0,) * blank, pictures)
 
 
-@lru_cache(maxsize=64)
+@cache  # none is ever let go, for a captured graph may read it
 def constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """A few numbers on a device, copied there once: each copy would make the host wait. Not to be written to."""
     with torch.inference_mode(False):  # it outlives whoever asks for it first

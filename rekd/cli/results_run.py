@@ -67,10 +67,11 @@ def _run(arguments: argparse.Namespace) -> int:
 def _listed(every: Sequence[Item]) -> list[str]:
     """A line a run: its name, and how it stands."""
     width = max(len(item.name) for item in every)
-    stand = {True: "is done"}
-    return [
-        f"{item.name:<{width}}  {stand.get(item.done, 'is trained' if item.trained else 'to do')}" for item in every
-    ]
+    return [f"{item.name:<{width}}  {_standing(item)}" for item in every]
+
+
+def _standing(item: Item) -> str:
+    return "is done" if item.done else "is trained, not measured" if item.trained else "to do"
 
 
 def _conclude(root: Path, every: Sequence[Item], pending: Pending | None) -> int:
@@ -79,11 +80,11 @@ def _conclude(root: Path, every: Sequence[Item], pending: Pending | None) -> int
     if not left:
         _say(f"All are done. Put them into the results: python -m rekd results collect {root}")
         return 0
-    faults = {**pending.faults, **pending.blocked()} if pending else {}
+    faults = {**pending.faults, **({} if pending.stopped else pending.blocked())} if pending else {}
     said = [f"{len(left)} of {len(every)} runs are not done. The same command goes on with what is left."]
     said += [f"{name}: {fault}" for name, fault in faults.items()]
     print("\n".join(["", *said]), file=sys.stderr)
-    return FAILED if faults else INTERRUPTED
+    return INTERRUPTED if pending and pending.stopped else FAILED
 
 
 def _say(line: str) -> None:

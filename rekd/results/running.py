@@ -36,6 +36,8 @@ class Pending:
         self.needs = {item.name: item.needs() for item in todo}
         self.trained: set[str] = set()
         self.faults: dict[str, str] = {}
+        self.stopped = False
+        """Whether Ctrl+C ended the command before all were run."""
         self.change = threading.Condition()
 
     def take(self, stop: Callable[[], bool]) -> Item | None:
@@ -103,6 +105,7 @@ def run_items(root: Path, todo: Sequence[Item], devices: Sequence[str], say: Say
                 raise
         for each in serving:
             each.result()
+        pending.stopped = stop()
     return pending
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rekd.results.record import Result
 from rekd.results.row import KINDS
 from rekd.results.summary import OWN, Aggregate
-from rekd.ui.results_state import ALL, Chosen, student_key
+from rekd.ui.results_state import ALL, YOURS, Chosen, student_key
 
 BOX = "box"
 """In place of a part of the protocol: checkpoints that Explore lists, of which no run is among the results."""
@@ -78,8 +78,8 @@ def _towers(row: Aggregate) -> tuple[str, ...]:
 def narrowed(groups: Iterable[Group], chosen: Chosen) -> list[Group]:
     """The groups and rows that a choice leaves.
 
-    Own runs stay beside whatever part of the protocol is chosen, and the teachers beside their students' kinds, so that
-    it is seen what a small model costs and what the large one has.
+    Own runs and the box stay beside whatever part of the protocol is chosen, and the teachers beside their students'
+    kinds, so that it is seen what a small model costs and what the large one has.
     """
     groups, out = tuple(groups), []
     taught = {row.task for group in groups for row in group.rows if row.part == chosen.part in STUDENTS}
@@ -100,7 +100,7 @@ def _left(row: Aggregate, chosen: Chosen, taught: bool) -> bool:
     if chosen.kind not in (ALL, row.kind):
         return False
     if row.part in TAGS or chosen.part == ALL:
-        return True
+        return row.part == OWN or chosen.part != YOURS
     return row.part == chosen.part or (taught and row.part == "teachers" and not row.setting)
 
 

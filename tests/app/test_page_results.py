@@ -117,6 +117,8 @@ def test_a_model_in_the_box_whose_run_is_among_the_results_is_shown_once(root, b
     write_results(many, [replace(everything[0], hash=hash_), *everything[1:]])
     held = rows(page(root, part="all"))
     assert "digits-rekd" not in held and "digits-re" in held
+    yours = rows(page(root, part="yours"))
+    assert "own-seed-1" in yours and "digits-re" not in yours
 
 
 def test_a_row_has_its_mean_its_seeds_its_rate_its_control_and_its_costs(root, many):

@@ -158,13 +158,33 @@ def test_a_wish_to_stop_ends_a_run_with_its_state(small_rows, tmp_path):
     assert state == "stopped" and "its state is saved" in words and not item.trained
 
 
+@pytest.mark.parametrize(("stopped", "code", "told"), [(False, 1, True), (True, 130, False)])
+def test_what_was_not_run_is_a_failure_unless_it_was_stopped(
+    small_rows, tmp_path, monkeypatch, capsys, stopped, code, told
+):
+    def run(root, todo, *_):
+        pending = Pending(todo)
+        pending.stopped = stopped
+        return pending
+
+    monkeypatch.setattr("rekd.results.running.run_items", run)
+    assert (
+        main(["results", "run", "digits-after-rekd", "--out", str(tmp_path), "--device", "cpu", "--seed", "1"]) == code
+    )
+    said = capsys.readouterr().err
+    assert "2 of 2 runs are not done. The same command goes on with what is left." in said
+    assert ("digits-after-rekd-seed-1: It needs digits-broken-re-seed-1, not trained." in said) == told
+
+
 def test_the_command_lists_what_there_is_and_says_what_to_do_with_it(small_rows, tmp_path, capsys):
     for item in items([TAUGHT], tmp_path):
         trained(item, done=item.seed == 1)
     command = ["results", "run", "headline", "--out", str(tmp_path), "--device", "cpu"]
     assert main([*command[:2], "digits-tiny-rekd", *command[3:], "--dry-run"]) == 0
     printed = capsys.readouterr().out
-    assert "digits-tiny-rekd-seed-2  is trained" in printed and "3 runs, 2 of them done; on cpu" in printed
+    assert (
+        "digits-tiny-rekd-seed-2  is trained, not measured" in printed and "3 runs, 2 of them done; on cpu" in printed
+    )
     assert main([*command[:2], "digits-tiny-rekd", *command[3:], "--seed", "1"]) == 0
     assert (
         f"All are done. Put them into the results: python -m rekd results collect {tmp_path}" in capsys.readouterr().out
