@@ -163,9 +163,12 @@ def _range(points: Sequence[Point]) -> tuple[float, float]:
 
 def _layout(student: str, points: Sequence[Point], rule: str, apart: bool) -> dict[str, Any]:
     left = {"x": 0, "xanchor": "left"}
-    axis = {"tickformat": ".2~f", "automargin": True, "anchor": "x"}
+    axis = {"tickformat": ".3~f", "automargin": True, "anchor": "x"}
     above = axis | {"title": {"text": "accuracy on test", "standoff": 12}, "nticks": 8, "domain": (SPLIT[1] * apart, 1)}
     below = axis | {"title": {"text": "random", "standoff": 12}, "nticks": 3, "domain": (0, SPLIT[0])}
+    if control := [point.accuracy for point in points if point.kind == CONTROL]:
+        middle, half = (max(control) + min(control)) / 2, max(0.01, 0.6 * (max(control) - min(control)))
+        below["range"] = [middle - half, middle + half]  # of one point plotly takes 0 to 1
     return {
         "title": {
             "text": "Accuracy against realised rate",

@@ -9,9 +9,10 @@ from rekd.results.row import KINDS
 from rekd.results.summary import OWN, Aggregate
 from rekd.ui.components import number
 from rekd.ui.results_charts import Mean, Point
-from rekd.ui.results_groups import Group, run_key, run_title
+from rekd.ui.results_groups import BOX, Group, run_key, run_title
 
-SELECTING = ("re", "rekd")
+SELECTING, WHOLE = ("re", "rekd"), ("cls", "kd")
+"""Kinds that select, and kinds that read the whole input."""
 
 
 def at_rates(group: Group) -> list[Aggregate]:
@@ -21,7 +22,7 @@ def at_rates(group: Group) -> list[Aggregate]:
 
 def points(group: Group, rule: str) -> list[Point]:
     """Every run that was read on test under a mask; kinds that read the whole input have no rate."""
-    runs = ((row, result) for row in at_rates(group) if row.kind not in ("cls", "kd") for result in row.results)
+    runs = ((row, result) for row in at_rates(group) if row.kind not in WHOLE for result in row.results)
     return [_point(row, result, rule) for row, result in runs if result.report]
 
 
@@ -32,8 +33,9 @@ def _point(row: Aggregate, result: Result, rule: str) -> Point:
 
 
 def means(group: Group, rule: str) -> list[Mean]:
-    """A mean a row of the protocol, over its honest runs."""
-    return [mean for row in at_rates(group) if row.row for mean in _mean(row, rule)]
+    """A mean a row of the protocol, over its honest runs; of the box what reads the whole input, which is no point."""
+    shown = (row for row in at_rates(group) if row.row or (row.part == BOX and row.kind in WHOLE))
+    return [mean for row in shown for mean in _mean(row, rule)]
 
 
 def _mean(row: Aggregate, rule: str) -> Iterator[Mean]:
@@ -41,7 +43,7 @@ def _mean(row: Aggregate, rule: str) -> Iterator[Mean]:
     accuracy, rate = row.of(f"accuracy{under}"), row.of(f"rate{under}")
     if accuracy.mean is None:
         return
-    whole = row.kind in ("cls", "kd")
+    whole = row.kind in WHOLE
     at = "reading all" if whole else f"at {100 * rate.mean:.1f} %"
     spread = f" ± {number(accuracy.sd)}" if accuracy.sd is not None else ""
     seeds = f"{accuracy.n} seed{'' if accuracy.n == 1 else 's'}"

@@ -78,8 +78,14 @@ def _name(row: Aggregate) -> str:
 
 
 def columns(groups: Sequence[Group]) -> tuple[Column, ...]:
-    """The columns for the rows of one task, by the sorts that its units can be of."""
-    return (*map(_of_sort, sorts_of([row for group in groups for row in group.rows])), *_COLUMNS)
+    """The columns for the rows of one task: sorts that its units can be of, and certainty, where some run has them."""
+    rows = [row for group in groups for row in group.rows]
+
+    def measured(name: str) -> bool:
+        return any(row.of(name, every=True).n for row in rows)
+
+    sorts = [sort for sort in sorts_of(rows) if measured(f"selected {sort}")]
+    return (*map(_of_sort, sorts), *(_COLUMNS if measured("certainty") else _COLUMNS[1:]))
 
 
 def _of_sort(sort: str) -> Column:

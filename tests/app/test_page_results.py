@@ -106,6 +106,9 @@ def test_until_there_are_results_the_models_in_the_box_stand_side_by_side(root, 
     assert "in the box" in held["digits-rekd"] and f"{top['accuracy']:.3f}" in held["digits-rekd"]
     assert f"{100 * top['rate']:.1f}" in held["digits-rekd"]
     assert f"{top['accuracy']:.3f} at" in looked_at(at) and not forests(at)
+    assert re.search(r"CLS 0\.\d{3} reading all \(1 seed\)", said(at)), "a line in the chart"
+    selected = next(block for block in blocks(at) if "rk-selected" in block)
+    assert "lowest class rate" in selected and "certainty" not in selected, "no column of dashes alone"
     assert "no honest run" in rows(page(root, task="cifar10"))["cifar10-leaky-re"]
     picked(at, "r_explore").click()
     assert sound(at.run()).query_params["task"] == "digits"
