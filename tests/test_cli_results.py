@@ -13,8 +13,8 @@ from rekd import checkpoints
 from rekd.cli import main
 from rekd.cli import results as command
 from rekd.files import write_json
-from rekd.results.collect import EVALUATION
 from rekd.results.record import read_results, write_results
+from rekd.training.runs import EVALUATION
 from rekd.training.setup import resolve
 from rekd.training.status import Status, write_status
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import torch._dynamo  # noqa: F401  (an optimizer's first use loads it)
+from importlib import import_module
 
-import rekd.cli.train  # noqa: F401
-import rekd.models.vision  # noqa: F401
-import rekd.training.fit  # noqa: F401
-import rekd.training.worker  # noqa: F401
 from rekd.data.demo import digits
 
+for name in ("rekd.cli.train", "rekd.models.vision", "rekd.training.fit", "rekd.training.worker", "torch._dynamo"):
+    import_module(name)  # the last is what an optimizer's first use loads
 for split in ("train", "dev"):
     digits(split)

@@ -16,11 +16,9 @@ from rekd.files import read_json
 from rekd.results.protocol import rows
 from rekd.results.record import Result
 from rekd.results.row import Row
-from rekd.training.runs import Run, read_run
+from rekd.training.runs import EVALUATION, Run, read_run
 from rekd.training.status import ACTIVE
 
-EVALUATION = "evaluation.json"
-"""Of a run's folder: its numbers on the test split. `rekd.training.promote` writes it, and loads torch."""
 LINKS = ("teacher", "start", "stop_at")
 """Fields that name another run or depend on one, so that they differ from place to place."""
 _SORTS = {"marks": "punctuation", "border": "border"}

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from rekd.config import TrainConfig
 from rekd.data.spec import TASKS
-from rekd.results.collect import EVALUATION
 from rekd.results.protocol import rows
 from rekd.results.row import FIRST, Row
-from rekd.training.runs import read_run
+from rekd.training.runs import EVALUATION, read_run
 from rekd.training.status import read_status
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from rekd.files import write_json, write_text
-from rekd.results.collect import EVALUATION
 from rekd.results.items import Item
 from rekd.training.causes import cause_of
+from rekd.training.runs import EVALUATION
 from rekd.training.stopping import WISH, Stopped, stop_on_signal
 from rekd.training.sweep_told import duration
 from rekd.training.turns import POLL

@@ -23,11 +23,11 @@ from rekd.training.evaluate import honest_reference, leave_one_out_masks
 from rekd.training.fit import publish
 from rekd.training.promotion import check, telling
 from rekd.training.report import check_device, evaluate_checkpoint
+from rekd.training.runs import EVALUATION
 from rekd.training.status import ACTIVE, Status, standing
 from rekd.types import Split
 from rekd.units import mark
 
-EVALUATION = "evaluation.json"
 REFERENCE_ROWS = 2000
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +14,7 @@ from rekd.config import between, choose
 from rekd.data import TASKS, Encoded, encode, load_split
 from rekd.files import check_writable, replaced_file
 from rekd.training.evaluate import DRAWS, evaluate, label_logits, select_split, selection_logits
+from rekd.training.extract import chosen_rows
 from rekd.types import MASK_RULES
 
 FEW = 500
@@ -104,9 +104,7 @@ def check_labels(checkpoint: Checkpoint, task: str) -> None:
 
 def _encoded(checkpoint: Checkpoint, task: str, split: str, limit: int | None, device: str) -> Encoded:
     whole = load_split(task, split)
-    rows = np.arange(len(whole))
-    if limit is not None and limit < len(whole):
-        rows = np.sort(np.random.default_rng(0).permutation(len(whole))[:limit])
+    rows = chosen_rows(len(whole), limit)
     return encode(whole.take(rows), checkpoint.reader, rows).to(device)  # each keeps the noise that it has in the whole
 
 

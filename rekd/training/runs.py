@@ -22,6 +22,8 @@ from rekd.training.stopping import BY_FILE, WISH
 
 MARKS = ("status.json", "metrics.jsonl", "state")
 """What a run leaves in its folder beside config.json, which checkpoints have too."""
+EVALUATION = "evaluation.json"
+"""In a run's folder: its numbers on the whole test split, once they were measured."""
 GRACE = 60.0
 """Seconds that a run which was asked to stop may take to say that it is stopping."""
 PATIENCE = 1800.0

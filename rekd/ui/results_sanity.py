@@ -14,7 +14,7 @@ from rekd.results.summary import Aggregate, sorts_of
 from rekd.ui import cache, jumps, lineup, state
 from rekd.ui.components import plain
 from rekd.ui.results_groups import Group
-from rekd.ui.results_table import Column, named, share, spread
+from rekd.ui.results_table import Column, framed, named, share, spread
 from rekd.ui.sidebar import FRESH
 
 if TYPE_CHECKING:
@@ -54,23 +54,14 @@ def selection(groups: Iterable[Group], titles: Mapping[str, str]) -> None:
 
 def table(groups: Sequence[Group], title: str) -> str:
     """The rows of one task by size, aligned; each has a run and selects. title: of the task. Pure."""
-    shown, label = columns(groups), escape(f"What is selected: {title}", quote=True)
-    heads = "".join(
-        f'<th scope="col" title="{escape(column.help, quote=True)}">{escape(column.head)}</th>' for column in shown
-    )
-    body = "".join(_group(group, shown) for group in groups)
-    return (
-        f'<p class="rk-caption">{escape(title)}</p>'
-        f'<div class="rk-scroll" tabindex="0" role="group" aria-label="{label}">'
-        f'<table class="rk-table rk-results rk-selected" aria-label="{label}"><thead><tr><th scope="col">model</th>'
-        f"{heads}</tr></thead>{body}</table></div>"
-    )
+    shown = columns(groups)
+    held = ((group.size, "".join(_line(row, shown) for row in group.rows)) for group in groups)
+    framing = framed(shown, held, f"What is selected: {title}", "rk-selected")
+    return f'<p class="rk-caption">{escape(title)}</p>{framing}'
 
 
-def _group(group: Group, shown: Sequence[Column]) -> str:
-    head = f'<th scope="rowgroup" colspan="{len(shown) + 1}">{escape(group.size)}</th>'
-    lines = "".join(f"<tr>{_name(row)}{''.join(column.cell(row) for column in shown)}</tr>" for row in group.rows)
-    return f'<tbody><tr class="rk-results-group">{head}</tr>{lines}</tbody>'
+def _line(row: Aggregate, shown: Sequence[Column]) -> str:
+    return f"<tr>{_name(row)}{''.join(column.cell(row) for column in shown)}</tr>"
 
 
 def _name(row: Aggregate) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -44,22 +44,27 @@ class Column:
 
 def table(groups: Sequence[Group], titles: Mapping[str, str], caption: str) -> str:
     """All rows of some groups, aligned. titles: task -> what it is called."""
+    names = [f"{titles.get(group.task, group.task)} · {group.size}" for group in groups]
+    held = zip(names, ("".join(map(_line, group.rows)) for group in groups), strict=True)
+    return framed(COLUMNS, held, caption)
+
+
+def framed(columns: Sequence[Column], groups: Iterable[tuple[str, str]], caption: str, style: str = "") -> str:
+    """A table that scrolls sideways. groups: title, and lines as HTML. style: a further class."""
     heads = "".join(
-        f'<th scope="col" title="{escape(column.help, quote=True)}">{escape(column.head)}</th>' for column in COLUMNS
+        f'<th scope="col" title="{escape(column.help, quote=True)}">{escape(column.head)}</th>' for column in columns
     )
-    body = "".join(_group(group, titles) for group in groups)
+    body = "".join(
+        f'<tbody><tr class="rk-results-group"><th scope="rowgroup" colspan="{len(columns) + 1}">{escape(title)}</th>'
+        f"</tr>{lines}</tbody>"
+        for title, lines in groups
+    )
     label = escape(caption, quote=True)
     return (
         f'<div class="rk-scroll" tabindex="0" role="group" aria-label="{label}">'
-        f'<table class="rk-table rk-results" aria-label="{label}"><thead><tr><th scope="col">model</th>{heads}'
-        f"</tr></thead>{body}</table></div>"
+        f'<table class="{" ".join(filter(None, ("rk-table rk-results", style)))}" aria-label="{label}"><thead><tr>'
+        f'<th scope="col">model</th>{heads}</tr></thead>{body}</table></div>'
     )
-
-
-def _group(group: Group, titles: Mapping[str, str]) -> str:
-    title = f"{titles.get(group.task, group.task)} · {group.size}"
-    head = f'<tr class="rk-results-group"><th scope="rowgroup" colspan="{len(COLUMNS) + 1}">{escape(title)}</th></tr>'
-    return f"<tbody>{head}{''.join(map(_line, group.rows))}</tbody>"
 
 
 def named(row: Aggregate, note: str = "") -> str:

@@ -47,3 +47,29 @@ def root(tmp_path, monkeypatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("REKD_RUNS", str(folder))
     return folder
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """Where the page looks for results; nothing is there yet, nor in the box."""
+    path = tmp_path / "results.parquet"
+    monkeypatch.setattr("rekd.ui.results_read.results_file", lambda: path)
+    monkeypatch.setattr("rekd.ui.results_read.infos", list)
+    return path
+
+
+@pytest.fixture(scope="module")
+def everything():
+    """Made-up results."""
+    from results.made import some
+
+    return some()
+
+
+@pytest.fixture
+def many(file, everything):
+    """A file of them."""
+    from rekd.results.record import write_results
+
+    write_results(file, everything)
+    return file

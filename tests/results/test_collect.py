@@ -15,13 +15,14 @@ from workers import small
 from rekd.checkpoints import find, load, read_info
 from rekd.config import TrainConfig
 from rekd.files import read_json, write_json
-from rekd.results.collect import EVALUATION, collect, merged, result_of, row_of
+from rekd.results.collect import collect, merged, result_of, row_of
 from rekd.results.comparisons import leaky_shares
 from rekd.results.habits import measured_habits, stop_words
 from rekd.results.protocol import find_rows, rows
 from rekd.results.record import read_results, write_results
-from rekd.training import fit, promote
+from rekd.training import fit
 from rekd.training.report import evaluate_checkpoint
+from rekd.training.runs import EVALUATION
 from rekd.training.setup import resolve
 from rekd.training.status import Status, write_status
 from rekd.types import Split
@@ -113,10 +114,6 @@ def test_what_honest_masks_gave_away_when_a_run_was_measured_is_kept(runs):
         assert result_of(runs / "first").report["leaks"]["mask_reference"] == 0.125
     finally:
         write_json(path, report)
-
-
-def test_the_evaluation_is_where_promotion_keeps_it():
-    assert EVALUATION == promote.EVALUATION
 
 
 def unfinished(root, name, state):

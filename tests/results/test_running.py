@@ -12,13 +12,13 @@ from rekd.cli import main
 from rekd.files import read_json, write_json
 from rekd.results import items as asked
 from rekd.results import protocol
-from rekd.results.collect import EVALUATION
 from rekd.results.items import Item, items
 from rekd.results.protocol import find_rows, rows
 from rekd.results.row import FIRST, PARTS, SAME, Row
 from rekd.results.running import Pending, run_items, train_and_measure
 from rekd.training import report
 from rekd.training.about import read_about
+from rekd.training.runs import EVALUATION
 from rekd.training.status import Status, write_status
 
 TINY = {**QUICK, "steps": 4, "evaluate_every": 2, "augment": False}

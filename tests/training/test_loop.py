@@ -29,18 +29,8 @@ from rekd.training.task import Objective
 from rekd.training.watch import Watch
 from rekd.units import ImageReader
 
-CONFIG = TrainConfig(
-    "digits",
-    "re",
-    rate=0.15,
-    rate_weight=20.0,
-    steps=12,
-    batch_size=8,
-    evaluate_every=4,
-    log_every=2,
-    learning_rate=3e-3,
-    dropout=0.1,
-)
+_SHORT = {"steps": 12, "batch_size": 8, "evaluate_every": 4, "log_every": 2, "learning_rate": 3e-3, "dropout": 0.1}
+CONFIG = TrainConfig("digits", "re", rate=0.15, rate_weight=20.0, **_SHORT)
 CPU = torch.device("cpu")
 
 

@@ -15,8 +15,9 @@ from rekd.cli import main
 from rekd.config import TrainConfig
 from rekd.files import write_json
 from rekd.training import promotion
-from rekd.training.promote import EVALUATION, headline, promote
+from rekd.training.promote import headline, promote
 from rekd.training.promotion import read_promotion, start_promotion
+from rekd.training.runs import EVALUATION
 from rekd.training.status import Status, write_status
 
 SAID = b"usage: rekd promote\nrekd promote: error: unknown role\n"
