@@ -10,6 +10,7 @@ import torch
 
 from rekd.bench import cases, train
 from rekd.bench.cases import CASES, Case, data, training, vit
+from rekd.bench.kernels import kind_of, summarise
 from rekd.bench.train import Measured, Row
 
 TINY = Case("tiny", vit(1, 16, 2), vit(1, 16, 2), batch=4, side=64, patch=16, task="digits")
@@ -64,3 +65,21 @@ def test_the_table_compares_at_one_batch():
     assert line == (
         "| a case | 32 | 100.0 ms | 20.00 ms (19.00 to 21.00) | 5.0 | 1,600 | 5.0 s | 1,024 and 512 MB | 10% |"
     )
+
+
+def test_kernels_are_told_by_kind_and_the_time_that_any_runs_counts_once():
+    names = "pytorch_flash::flash_fwd_kernel", "nvjet_hsh_128x64", "triton_poi_fused_add_0", "elementwise_kernel"
+    assert [kind_of(name) for name in names] == ["attention", "matrix products", "compiled", "others"]
+    flash, product, fused, plain = names
+    seen = summarise([(product, 0.0, 2.0), (flash, 1.0, 3.0), (fused, 5.0, 6.0), (plain, 5.5, 5.75)], 2)
+    assert (seen.kernels, seen.busy) == (2, 2.0)
+    assert seen.kinds == {"matrix products": 1.0, "attention": 1.0, "compiled": 0.5, "others": 0.125}
+
+
+def test_a_profile_is_a_table_of_its_own():
+    way = Measured(0.004, 0.004, 0.004, 1.0, 2**30)
+    seen = summarise([("nvjet", 0.0, 0.001), ("add", 0.001, 0.003)], 1)
+    plain = Row("plain", 32, way, way, 1e12)
+    assert train.kernel_lines([plain]) == []
+    line = train.kernel_lines([plain, Row("a case", 32, way, way, 1e12, seen)])[-1]
+    assert line == "| a case | 2 | 75% | 0.00 ms | 1.00 ms | 0.00 ms | 0.00 ms | 2.00 ms |"

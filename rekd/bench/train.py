@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from rekd.bench.cases import CASES, Case, data, model, training
+from rekd.bench.kernels import KINDS, OTHERS, Profile, profile
 from rekd.bench.page import machine
 from rekd.data import batch_indices
 from rekd.files import write_json
@@ -40,13 +41,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Row:
-    """A case, the plain way and ours. flops: floating-point operations of our step."""
+    """A case, the plain way and ours. flops: floating-point operations of our step. profile: of it, on a GPU."""
 
     case: str
     batch: int
     plain: Measured
     ours: Measured
     flops: float
+    profile: Profile | None = None
 
 
 def plain_step(case: Case, device: torch.device) -> Callable[[int], Any]:
@@ -164,7 +166,18 @@ def rows(device: torch.device, wanted: Sequence[str] = ()) -> list[Row]:
 
 
 def _row(case: Case, device: torch.device) -> Row:
-    return Row(case.name, case.batch, _plainly(case, device), timed(our_step, case, device), flops(case, device))
+    measured = _plainly(case, device), timed(our_step, case, device)
+    return Row(case.name, case.batch, *measured, flops(case, device), _profiled(case, device))
+
+
+def _profiled(case: Case, device: torch.device) -> Profile | None:
+    """What our step does on a GPU; None elsewhere."""
+    if device.type != "cuda":
+        return None
+    step = our_step(case, device)
+    for number in range(WARM_UP):
+        step(number)
+    return profile(step, WARM_UP)
 
 
 def _plainly(case: Case, device: torch.device) -> Measured:
@@ -195,11 +208,24 @@ def lines(found: Sequence[Row], most: float) -> list[str]:
     return out
 
 
+def kernel_lines(found: Sequence[Row]) -> list[str]:
+    """Where the time of our steps goes on a GPU, as Markdown; [] where no step was profiled."""
+    profiled = [(row, row.profile) for row in found if row.profile]
+    if not profiled:
+        return []
+    kinds = [*KINDS, OTHERS]
+    out = [f"| step | kernels | of the step, any runs | {' | '.join(kinds)} |", "| --- " * (3 + len(kinds)) + "|"]
+    for row, seen in profiled:
+        each = " | ".join(f"{seen.kinds.get(kind, 0) * 1e3:.2f} ms" for kind in kinds)
+        out.append(f"| {row.case} | {seen.kernels:,.0f} | {seen.busy / row.ours.seconds:.0%} | {each} |")
+    return out
+
+
 def bench_train(_: str | None, out: Path | None, say: Callable[[str], None] = print) -> int:
     """Measure, print the table, and write the numbers as JSON where `out` is given."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     most, found = limit(device), rows(device)
-    for line in lines(found, most):
+    for line in (*lines(found, most), "", *kernel_lines(found)):
         say(line)
     where = machine() | ({"gpu": torch.cuda.get_device_name()} if device.type == "cuda" else {})
     say(f"The limit is {most / 1e12:.2f} TFLOPS, one large matrix product here.")
