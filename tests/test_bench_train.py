@@ -61,8 +61,7 @@ def test_the_plain_step_reads_its_terms_and_asks_its_teacher_at_every_step(monke
 
 def test_the_table_compares_at_one_batch():
     plain, ours = Measured(0.1, 0.09, 0.11, 0.2, 2**30), Measured(0.02, 0.019, 0.021, 5.0, 2**29)
-    line = train.lines([Row("a case", 32, plain, ours, 1e12)], 5e14)[-1]
-    assert line == (
+    assert train.line(Row("a case", 32, plain, ours, 1e12), 5e14) == (
         "| a case | 32 | 100.0 ms | 20.00 ms (19.00 to 21.00) | 5.0 | 1,600 | 5.0 s | 1,024 and 512 MB | 10% |"
     )
 
@@ -78,8 +77,9 @@ def test_kernels_are_told_by_kind_and_the_time_that_any_runs_counts_once():
 
 def test_a_profile_is_a_table_of_its_own():
     way = Measured(0.004, 0.004, 0.004, 1.0, 2**30)
-    seen = summarise([("nvjet", 0.0, 0.001), ("add", 0.001, 0.003)], 1)
-    plain = Row("plain", 32, way, way, 1e12)
-    assert train.kernel_lines([plain]) == []
-    line = train.kernel_lines([plain, Row("a case", 32, way, way, 1e12, seen)])[-1]
-    assert line == "| a case | 2 | 75% | 0.00 ms | 1.00 ms | 0.00 ms | 0.00 ms | 2.00 ms |"
+    ours, theirs = [("nvjet", 0.0, 0.001), ("add", 0.001, 0.003)], [("add", 0.001 * n, 0.001 * n) for n in range(1200)]
+    told = [replace(way, profile=summarise(each, 1)) for each in (theirs, ours)]
+    on_cpu = Row("on a processor", 32, way, way, 1e12)
+    assert train.kernel_lines([on_cpu]) == []
+    line = train.kernel_lines([on_cpu, Row("a case", 32, *told, 1e12)])[-1]
+    assert line == "| a case | 1,200 and 2 | 75% | 0.00 ms | 1.00 ms | 0.00 ms | 0.00 ms | 2.00 ms |"

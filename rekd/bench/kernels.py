@@ -17,7 +17,7 @@ KINDS = {
 }
 """Parts of the names of kernels, looked for in this order; what has none of them is one of OTHERS."""
 OTHERS = "others"
-STEPS = 20
+STEPS = 5
 Event = tuple[str, float, float]
 """A kernel's name, begin and end in seconds."""
 

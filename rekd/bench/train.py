@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ WARM_UP, BLOCKS, SECONDS = 6, 5, 1.0
 class Measured:
     """One way of making a step. seconds: of a step, median and range over blocks; first: of the first step.
 
-    memory: bytes at the peak, 0 where the device does not say.
+    memory: bytes at the peak, 0 where the device does not say. profile: of later steps, on a GPU.
     """
 
     seconds: float
@@ -37,18 +37,18 @@ class Measured:
     slowest: float
     first: float
     memory: int
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True)
 class Row:
-    """A case, the plain way and ours. flops: floating-point operations of our step. profile: of it, on a GPU."""
+    """A case, the plain way and ours. flops: floating-point operations of our step."""
 
     case: str
     batch: int
     plain: Measured
     ours: Measured
     flops: float
-    profile: Profile | None = None
 
 
 def plain_step(case: Case, device: torch.device) -> Callable[[int], Any]:
@@ -112,8 +112,10 @@ def timed(make: Callable[[Case, torch.device], Callable], case: Case, device: to
     for block in range(BLOCKS):
         start = WARM_UP + 1 + block * count
         taken.append(_seconds(lambda start=start: [step(n) for n in range(start, start + count)], device) / count)
-    memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
-    return Measured(statistics.median(taken), min(taken), max(taken), first, memory)
+    on_gpu = device.type == "cuda"
+    memory = torch.cuda.max_memory_allocated(device) if on_gpu else 0
+    seen = profile(step, WARM_UP + 1 + BLOCKS * count) if on_gpu else None
+    return Measured(statistics.median(taken), min(taken), max(taken), first, memory, seen)
 
 
 def flops(case: Case, device: torch.device) -> float:
@@ -158,26 +160,13 @@ def limit(device: torch.device) -> float:
     return 2 * size**3 / min(times)
 
 
-def rows(device: torch.device, wanted: Sequence[str] = ()) -> list[Row]:
+def rows(device: torch.device, wanted: Sequence[str] = ()) -> Iterator[Row]:
     """Every case of a device, the plain way and ours in this process; `wanted` are parts of names, none takes all."""
     torch.set_float32_matmul_precision("high")
-    cases = [case for case in CASES[device.type] if not wanted or any(part in case.name for part in wanted)]
-    return [_row(case, device) for case in cases]
-
-
-def _row(case: Case, device: torch.device) -> Row:
-    measured = _plainly(case, device), timed(our_step, case, device)
-    return Row(case.name, case.batch, *measured, flops(case, device), _profiled(case, device))
-
-
-def _profiled(case: Case, device: torch.device) -> Profile | None:
-    """What our step does on a GPU; None elsewhere."""
-    if device.type != "cuda":
-        return None
-    step = our_step(case, device)
-    for number in range(WARM_UP):
-        step(number)
-    return profile(step, WARM_UP)
+    for case in CASES[device.type]:
+        if not wanted or any(part in case.name for part in wanted):
+            measured = _plainly(case, device), timed(our_step, case, device)
+            yield Row(case.name, case.batch, *measured, flops(case, device))
 
 
 def _plainly(case: Case, device: torch.device) -> Measured:
@@ -189,44 +178,50 @@ def _plainly(case: Case, device: torch.device) -> Measured:
         torch.set_float32_matmul_precision("high")
 
 
-def lines(found: Sequence[Row], most: float) -> list[str]:
-    """The table as Markdown."""
-    out = [
-        "| step | batch | plain | ours | times faster | examples a second | first step | peak memory, plain and ours "
-        "| share of the arithmetic limit |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in found:
-        plain, ours = row.plain, row.ours
-        memory = f"{plain.memory / 2**20:,.0f} and {ours.memory / 2**20:,.0f} MB" if ours.memory else ""
-        out.append(
-            f"| {row.case} | {row.batch} | {plain.seconds * 1e3:.1f} ms | {ours.seconds * 1e3:.2f} ms "
-            f"({ours.fastest * 1e3:.2f} to {ours.slowest * 1e3:.2f}) | {plain.seconds / ours.seconds:.1f} "
-            f"| {row.batch / ours.seconds:,.0f} | {ours.first:.1f} s | {memory} "
-            f"| {row.flops / ours.seconds / most:.0%} |"
-        )
-    return out
+HEAD = (
+    "| step | batch | plain | ours | times faster | examples a second | first step | peak memory, plain and ours "
+    "| share of the arithmetic limit |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+)
+
+
+def line(row: Row, most: float) -> str:
+    """A row of the table in Markdown, below HEAD."""
+    plain, ours = row.plain, row.ours
+    memory = f"{plain.memory / 2**20:,.0f} and {ours.memory / 2**20:,.0f} MB" if ours.memory else ""
+    return (
+        f"| {row.case} | {row.batch} | {plain.seconds * 1e3:.1f} ms | {ours.seconds * 1e3:.2f} ms "
+        f"({ours.fastest * 1e3:.2f} to {ours.slowest * 1e3:.2f}) | {plain.seconds / ours.seconds:.1f} "
+        f"| {row.batch / ours.seconds:,.0f} | {ours.first:.1f} s | {memory} "
+        f"| {row.flops / ours.seconds / most:.0%} |"
+    )
 
 
 def kernel_lines(found: Sequence[Row]) -> list[str]:
     """Where the time of our steps goes on a GPU, as Markdown; [] where no step was profiled."""
-    profiled = [(row, row.profile) for row in found if row.profile]
+    profiled = [(row, row.plain.profile, row.ours.profile) for row in found if row.ours.profile]
     if not profiled:
         return []
     kinds = [*KINDS, OTHERS]
-    out = [f"| step | kernels | of the step, any runs | {' | '.join(kinds)} |", "| --- " * (3 + len(kinds)) + "|"]
-    for row, seen in profiled:
-        each = " | ".join(f"{seen.kinds.get(kind, 0) * 1e3:.2f} ms" for kind in kinds)
-        out.append(f"| {row.case} | {seen.kernels:,.0f} | {seen.busy / row.ours.seconds:.0%} | {each} |")
+    head = "| step | kernels, plain and ours | some kernel runs, of the step |"
+    out = ["", f"{head} {' | '.join(kinds)} |", "| --- " * (3 + len(kinds)) + "|"]
+    for row, plain, ours in profiled:
+        each = " | ".join(f"{ours.kinds.get(kind, 0) * 1e3:.2f} ms" for kind in kinds)
+        kernels = f"{plain.kernels:,.0f} and {ours.kernels:,.0f}"
+        out.append(f"| {row.case} | {kernels} | {ours.busy / row.ours.seconds:.0%} | {each} |")
     return out
 
 
 def bench_train(_: str | None, out: Path | None, say: Callable[[str], None] = print) -> int:
     """Measure, print the table, and write the numbers as JSON where `out` is given."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    most, found = limit(device), rows(device)
-    for line in (*lines(found, most), "", *kernel_lines(found)):
-        say(line)
+    most, found = limit(device), []
+    say("\n".join(HEAD))
+    for row in rows(device):
+        found.append(row)
+        say(line(row, most))
+    for text in kernel_lines(found):
+        say(text)
     where = machine() | ({"gpu": torch.cuda.get_device_name()} if device.type == "cuda" else {})
     say(f"The limit is {most / 1e12:.2f} TFLOPS, one large matrix product here.")
     say("Measured on: " + ", ".join(f"{key} {value}" for key, value in where.items()) + ".")

@@ -107,6 +107,7 @@ def test_steps_go_on_from_a_state_to_the_numbers_of_an_unbroken_run(optimizer):
 
 
 @gpu
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # of the compiler's own parts
 @pytest.mark.parametrize("width", [60, 196])
 def test_compiled_noise_is_that_of_everywhere(width):
     """A compiler that folds the products of large constants would draw other numbers, and say nothing."""
