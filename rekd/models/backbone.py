@@ -234,8 +234,18 @@ def only_visible_learn(visible: Tensor) -> bool:
     return visible.requires_grad and torch.is_grad_enabled() and may_look() and visible.device.type == "cpu"
 
 
+GRAIN = 16
+"""Tokens by which cut sequences differ on a GPU, which has to plan anew for every length that it meets."""
+
+
+def cut_length(fullest: int, width: int, device: torch.device) -> int:
+    """Tokens that a sequence of `width` is cut to, whose fullest row has so many visible ones."""
+    grain = GRAIN if device.type == "cuda" else 1
+    return min(max(1, -(-fullest // grain)) * grain, width)
+
+
 def visible_first(visible: Tensor) -> tuple[Tensor, Tensor]:
-    """Where to cut a sequence: visible tokens in order, as many as the fullest row has.
+    """Where to cut a sequence: visible tokens in order, as many as the fullest row has, or a few more.
 
     Args:
         visible: (B, T) float, 0 or 1.
@@ -244,7 +254,7 @@ def visible_first(visible: Tensor) -> tuple[Tensor, Tensor]:
         order: (B, S) int64, indices of tokens, invisible ones last. kept: (B, S) float, 0 where a row has no more.
     """
     seen = visible > 0.5
-    length = max(1, int(seen.sum(1).max()))
+    length = cut_length(int(seen.sum(1).max()), visible.shape[1], visible.device)
     order = (~seen).long().argsort(dim=1, stable=True)[:, :length]
     return order, visible.gather(1, order)
 

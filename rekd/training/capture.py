@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections import Counter
 from collections.abc import Callable, Hashable
+from contextlib import nullcontext
 
 import torch
 from accelerate import Accelerator
@@ -37,6 +39,13 @@ def engine_of(config: TrainConfig, accelerator: Accelerator) -> str:
     if config.engine == "auto":
         return "compile" if config.steps >= REPAID else "graph"
     return config.engine
+
+
+def uncompiled():
+    """Within, what was compiled for a step runs as it is written: an evaluation's batches would compile it anew."""
+    if "torch._dynamo" not in sys.modules:  # nothing was compiled
+        return nullcontext()
+    return torch.compiler.set_stance("force_eager")
 
 
 class Graphs:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,6 @@ from rekd import masks
 from rekd.data import Encoded
 from rekd.measures.leakage import MaskSet, leak_report
 from rekd.models import RationaleModel
-from rekd.models.backbone import fixed_shapes
 from rekd.types import MASK_RULES, Batch
 
 DRAWS = 10
@@ -30,11 +28,6 @@ def at_once(data: Encoded, device: torch.device | str) -> int:
     """Examples of a batch that suits a device."""
     on_gpu = torch.device(device).type == "cuda"
     return max(ROWS, TOKENS // data.token_mask.shape[1]) if on_gpu else ROWS
-
-
-def steady(device: torch.device | str):
-    """Within, a GPU computes unselected tokens and masks them: each new length of a cut batch costs it a plan."""
-    return fixed_shapes() if torch.device(device).type == "cuda" else nullcontext()
 
 
 def batches(
@@ -71,8 +64,7 @@ def label_logits(model: RationaleModel, data: Encoded, unit_masks: Tensor | None
     for rows, batch in batches(data, size, device=device):
         here = torch.from_numpy(rows)
         mask = None if unit_masks is None else unit_masks[here, : batch.unit_mask.shape[1]].to(device)
-        with steady(device):
-            out[here] = model.predict(batch, mask).cpu()
+        out[here] = model.predict(batch, mask).cpu()
     return out
 
 
@@ -199,7 +191,7 @@ def leaks(
 
     def predict(rows: Tensor, unit_masks: Tensor) -> Tensor:
         batch = test.batch(rows.numpy(), device)
-        with torch.no_grad(), steady(device):
+        with torch.no_grad():
             return model.predict(batch, unit_masks[:, : batch.unit_mask.shape[1]].to(device))
 
     how = {"modality": model.config.reader.modality, "rule": rule, "mask_reference": reference, "seed": seed}

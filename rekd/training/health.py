@@ -19,7 +19,7 @@ from rekd.data import Encoded, encode
 from rekd.measures.agreement import count
 from rekd.measures.leakage import MaskSet, count_only, mask_only, swap
 from rekd.measures.verdict import COUNT_MARGIN, MASK_MARGIN, SWAP_BOUND
-from rekd.training.evaluate import accuracy, at_once, label_logits, own_logits, select_split, selection_logits, steady
+from rekd.training.evaluate import accuracy, at_once, label_logits, own_logits, select_split, selection_logits
 from rekd.training.setup import Setup
 from rekd.types import Modality, Split
 from rekd.units import ImageReader, TextReader, mark
@@ -206,7 +206,7 @@ def _predict(model, data: Encoded) -> Callable[[Tensor, Tensor], Tensor]:
 
     def predict(rows: Tensor, unit_masks: Tensor) -> Tensor:
         batch = data.batch(rows.numpy(), data.device)
-        with torch.no_grad(), steady(data.device):
+        with torch.no_grad():
             return model.predict(batch, unit_masks[:, : batch.unit_mask.shape[1]].to(data.device))
 
     return predict

@@ -16,7 +16,7 @@ from rekd import masks
 from rekd.config import TrainConfig
 from rekd.training.alarms import NOT_FINITE
 from rekd.training.board import scalars
-from rekd.training.capture import engine_of
+from rekd.training.capture import engine_of, uncompiled
 from rekd.training.feed import Feed
 from rekd.training.optimizers import make_optimizer
 from rekd.training.snapshots import cut_snapshots
@@ -155,7 +155,8 @@ class Trainer:
 
     def _evaluate(self) -> dict[str, float | dict[str, float]]:
         self.objective.eval()
-        measured, step = self.evaluate(self.progress.step), self.progress.step
+        with uncompiled():
+            measured, step = self.evaluate(self.progress.step), self.progress.step
         accuracy = measured["dev_accuracy"]
         better = accuracy > self.progress.best_accuracy
         self.progress.history.append({"step": step, "dev_accuracy": accuracy})

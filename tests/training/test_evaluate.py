@@ -11,8 +11,7 @@ from helpers import image_config, same
 
 from rekd import masks
 from rekd.data import encode, load_split
-from rekd.models import build
-from rekd.models.backbone import fixed_shapes, may_look
+from rekd.models import backbone, build
 from rekd.training import evaluate as evaluating
 from rekd.training.evaluate import (
     ROWS,
@@ -30,7 +29,7 @@ from rekd.training.evaluate import (
 from rekd.types import MASK_RULES
 from rekd.units import ImageReader
 
-DIGITS = tuple("0123456789")
+DIGITS, GPU = tuple("0123456789"), torch.device("cuda")
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +56,15 @@ def test_the_way_of_a_gpu_gives_the_numbers_of_a_processor(setting, monkeypatch)
     mask = masks.random_mask(test.unit_mask, 0.2, 0, 0, test.ids)
     here, seen = label_logits(model, test, mask), []
     monkeypatch.setattr(evaluating, "at_once", lambda data, device: len(data))
-    monkeypatch.setattr(evaluating, "steady", lambda device: fixed_shapes())
-    predict = model.predict
-    monkeypatch.setattr(model, "predict", lambda *given: seen.append((len(given[1]), may_look())) or predict(*given))
+    length = backbone.cut_length
+    monkeypatch.setattr(backbone, "cut_length", lambda *given: seen.append(length(*given[:2], GPU)) or seen[-1])
     same(label_logits(model, test, mask), here, atol=1e-4)
-    assert seen == [(60, False)], "one batch, of which nothing is cut"
+    assert seen == [16], "one batch, cut to the 13 patches that are selected and a few more"
+
+
+def test_a_gpu_meets_few_lengths_and_a_processor_computes_no_token_in_vain():
+    assert {backbone.cut_length(fullest, 200, GPU) for fullest in range(201)} == {*range(16, 200, 16), 200}
+    assert [backbone.cut_length(fullest, 200, torch.device("cpu")) for fullest in (0, 1, 33, 200)] == [1, 1, 33, 200]
 
 
 def test_a_gpu_reads_more_at_once(setting):

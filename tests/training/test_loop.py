@@ -163,6 +163,15 @@ def test_a_short_run_is_evaluated_every_25_steps_and_after_its_last(tmp_path, da
     assert [at["step"] for at in run.train().history] == [25, 27]
 
 
+def test_an_evaluation_compiles_nothing_for_its_own_batches(tmp_path, data):
+    built = []
+    same_of = torch.compile(lambda x: 1 * x, backend=lambda graph, _: built.append(1) or graph.forward, dynamic=False)
+    same_of(torch.ones(3))
+    run = trainer(tmp_path / "run", data, evaluate=lambda step: {"dev_accuracy": same_of(torch.ones(step))[0].item()})
+    assert run.train().best_accuracy == 1 and len(built) == 1
+    assert len(same_of(torch.ones(5))) == 5 and len(built) == 2, "what comes after it is compiled again"
+
+
 def test_patience_ends_a_run_early(tmp_path, data):
     run = trainer(tmp_path / "run", data, replace(CONFIG, steps=100, patience=2), evaluate=level)
     assert run.train().step == 12
