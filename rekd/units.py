@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,8 @@ _ALONE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf90
 _MARK = "\u0300"  # any combining mark or joiner, once `_settled`
 _LETTER = rf"(?:(?![{_ALONE}])\w{_MARK}*)"
 _WORD = re.compile(rf"{_MARK}*(?:[{_ALONE}]{_MARK}*|{_LETTER}+(?:['’-]{_LETTER}+)*)|[^\w\s{_ALONE}]+")
+_USUAL_WORD = re.compile(r"\w+(?:['’-]\w+)*|[^\w\s]+")  # the same, and faster, where nothing is unusual
+_UNUSUAL = re.compile(rf"[{_ALONE}{_MARK}]")
 _BREAK = re.compile(rf"[\s{_ALONE}]|\Z")  # where no word goes on
 
 
@@ -35,14 +38,17 @@ def words(text: str) -> tuple[Place, ...]:
     Every visible character lies in one of them. Ideographs, kana and Thai letters stand alone; combining marks and
     joiners stay with the character before them.
     """
-    return tuple(match.span() for match in _WORD.finditer(_settled(text)))
+    settled = _settled(text)
+    word = _WORD if _UNUSUAL.search(settled) else _USUAL_WORD
+    return tuple([match.span() for match in word.finditer(settled)])
 
 
 def _settled(text: str) -> str:
     """`text` with one mark for every combining mark and joiner, which `re` has no class for; offsets stay."""
     if text.isascii():
         return text
-    return "".join(_MARK if unicodedata.category(char) in ("Mn", "Mc", "Me", "Cf") else char for char in text)
+    marks = [char for char in set(text) if unicodedata.category(char) in ("Mn", "Mc", "Me", "Cf")]
+    return text.translate(dict.fromkeys(map(ord, marks), _MARK)) if marks else text
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,24 +114,26 @@ class TextReader:
             texts, add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=True, verbose=False
         )
         rows = [self._row(*row) for row in zip(texts, encoded["input_ids"], encoded["offset_mapping"], strict=True)]
-        ids, owners, units, notes, stops = (list(column) for column in zip(*rows, strict=True))
-        return Reading(self._batch(ids, owners, units, examples), tuple(units), tuple(notes), tuple(stops))
+        ids, owners, units, notes, stops = zip(*rows, strict=True)
+        sizes, counts = (np.array([len(each) for each in column]) for column in (ids, units))
+        batch = self.pack(np.concatenate(ids), np.concatenate(owners), sizes, counts, examples)
+        return Reading(batch, units, notes, stops)
 
     def _row(self, text: str, ids: list[int], spans: list[Place]):
-        end = max((stop for _, stop in spans[: self.room]), default=0)
+        spans = spans[: self.room]
+        end = max((stop for _, stop in spans), default=0)
         if not text[:end].strip():
             raise NothingToRead(
                 "There is nothing to read: the text has no letter, digit or sign. Type a sentence or two."
             )
-        kept = [(start + _leading_space(text, start, stop), stop) for start, stop in spans[: self.room]]
+        kept = [_without_space(text, *span) if text[span[0] : span[0] + 1].isspace() else span for span in spans]
         owners, places = self._own(text, kept, end)
         cut = len(ids) > self.room
         # A vocabulary can hold "</s>" as a piece like any other; typed, it is a sign that the model does not know.
         pieces = [self.unknown_id if piece in self.reserved else piece for piece in ids[: self.room]]
         notes = [f"reads the first {self.room} of {len(ids):,} word pieces"] if cut else []
-        held = zip(owners, pieces, strict=True)  # owner -1: space between words
-        lacking = {owner for owner, piece in held if piece == self.unknown_id and owner >= 0}
-        if unknown := len(lacking):
+        pieces = np.array(pieces, np.int64)
+        if unknown := len(set(owners[pieces == self.unknown_id].tolist())):
             unit = "word" if self.config.units == "words" else "word piece"
             notes.append(f"does not know {unknown:,} of {len(places):,} {unit}{'s' if len(places) > 1 else ''}")
         return pieces, owners, Units(self.config.units, places), " and ".join(notes), end if cut else len(text)
@@ -139,22 +147,29 @@ class TextReader:
         before, after = [(0, 0)] * len(self.prefix), self.config.max_tokens - len(self.prefix) - len(spans)
         return np.arange(len(spans)), tuple(before + spans + [(len(text), len(text))] * after)
 
-    def _batch(self, ids, owners, units, examples) -> Batch:
-        every_slot = self.config.units == "tokens"
-        longest = max(map(len, ids)) + len(self.prefix) + len(self.suffix)
-        length = self.config.max_tokens if every_slot else longest
-        content = np.full((len(ids), length), self.pad_id, np.int64)
-        token_mask = np.zeros((len(ids), length), bool)
-        token_units = np.full((len(ids), length), -1, np.int64)
-        unit_mask = np.zeros((len(ids), max(map(len, units))), bool)
-        for row, (piece_ids, owner) in enumerate(zip(ids, owners, strict=True)):
-            sequence = [*self.prefix, *piece_ids, *self.suffix]
-            content[row, : len(sequence)] = sequence
-            token_mask[row, : len(sequence)] = True
-            token_units[row, len(self.prefix) : len(self.prefix) + len(owner)] = owner
-            unit_mask[row, : len(units[row])] = True
+    def pack(
+        self, pieces: np.ndarray, owners: np.ndarray, sizes: np.ndarray, counts: np.ndarray, examples: Sequence[Example]
+    ) -> Batch:
+        """Pieces of B texts, at most `room` each, as one batch between special tokens, padded to the longest.
+
+        Args:
+            pieces, owners: (P,) ids, and units within each text, of one text after the other.
+            sizes, counts: (B,) pieces and units of each text.
+        """
+        every_slot, before = self.config.units == "tokens", len(self.prefix)
+        ends = before + sizes[:, None]
+        slots = np.arange(self.config.max_tokens if every_slot else ends.max() + len(self.suffix))
+        ended, token_mask = slots >= ends, slots < ends + len(self.suffix)
+        inner = (slots >= before) & ~ended
+        content = np.full(inner.shape, self.pad_id, np.int64)
+        content[:, :before] = self.prefix
+        content[inner] = pieces
+        content[ended & token_mask] = self.suffix * len(sizes)
+        token_units = np.full(inner.shape, -1, np.int64)
+        token_units[inner] = owners
         if every_slot:
-            token_units[:] = np.arange(length)
+            token_units[:] = slots
+        unit_mask = np.arange(counts.max()) < counts[:, None]
         arrays = (content, token_mask, token_units, unit_mask, *_labels_and_ids(examples))
         return Batch(*map(torch.from_numpy, arrays))
 
@@ -164,12 +179,11 @@ def _encodable(text: str) -> str:
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
-def _leading_space(text: str, start: int, stop: int) -> int:
-    """How many characters of a piece are space before its first sign (byte-level tokenisers keep the space)."""
-    count = 0
-    while start + count < stop - 1 and text[start + count].isspace():
-        count += 1
-    return count
+def _without_space(text: str, start: int, stop: int) -> Place:
+    """A piece without space before its first sign, which byte-level tokenisers keep; of space, its last character."""
+    while start < stop - 1 and text[start].isspace():
+        start += 1
+    return start, stop
 
 
 def _owners(spans: tuple[Place, ...], pieces: list[Place]) -> tuple[np.ndarray, tuple[Place, ...]]:
@@ -178,16 +192,20 @@ def _owners(spans: tuple[Place, ...], pieces: list[Place]) -> tuple[np.ndarray, 
     Returns:
         owners: (pieces,) index of each piece's word. places: the words that own a piece, in order.
     """
-    starts = np.array([start for start, _ in spans])
-    firsts = np.array([start for start, _ in pieces])
-    lasts = np.array([max(start, stop - 1) for start, stop in pieces])
-    owner = np.maximum.accumulate(np.maximum(np.searchsorted(starts, firsts, "right") - 1, 0))
-    reach = np.maximum(np.searchsorted(starts, lasts, "right") - 1, owner)
-    used, first_piece, compact = np.unique(owner, return_index=True, return_inverse=True)
-    far = np.maximum.reduceat(reach, first_piece)
-    limit = np.append(used[1:] - 1, len(spans) - 1)
-    places = [(spans[word][0], spans[last][1]) for word, last in zip(used, np.minimum(far, limit), strict=True)]
-    return compact.reshape(-1), tuple(places)
+    table, (firsts, stops) = _table(spans), _table(pieces).T
+    lasts = np.maximum(firsts, stops - 1)
+    owner = np.maximum.accumulate(np.maximum(np.searchsorted(table[:, 0], firsts, "right") - 1, 0))
+    reach = np.maximum(np.searchsorted(table[:, 0], lasts, "right") - 1, owner)
+    opens = np.append(True, owner[1:] > owner[:-1])
+    used, far = owner[opens], np.maximum.reduceat(reach, np.flatnonzero(opens))
+    limit = np.append(used[1:] - 1, len(table) - 1)
+    places = zip(table[used, 0].tolist(), table[np.minimum(far, limit), 1].tolist(), strict=True)
+    return np.cumsum(opens) - 1, tuple(places)
+
+
+def _table(places: Sequence[Place]) -> np.ndarray:
+    """Spans as (n, 2) int64."""
+    return np.fromiter(chain.from_iterable(places), np.int64, 2 * len(places)).reshape(-1, 2)
 
 
 def _labels_and_ids(examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:

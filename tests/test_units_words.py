@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import MIXED_TEXT
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rekd.types import Units
 from rekd.units import mark, words
@@ -51,6 +52,13 @@ def test_words(text, expected):
 def test_every_character_but_space_lies_in_exactly_one_word(text):
     covered = [place for start, stop in words(text) for place in range(start, stop)]
     assert covered == [place for place, char in enumerate(text) if not char.isspace()]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(st.one_of(MIXED_TEXT, st.text(st.sampled_from("aZ_09 \t\n\x1c\x85\xa0é’'-.,!?<🎬"), max_size=40)))
+def test_words_are_the_same_whatever_stands_behind_them(text):
+    behind = (len(text) + 1, len(text) + 2)
+    assert words(f"{text} 中") == (*words(text), behind) == words(f"{text} x")
 
 
 def test_evidence_marks_the_words_that_it_touches():

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from rekd.data.encoded import Encoded
-from rekd.types import Example, Split
+from rekd.data.lexicon import Lexicon, splits_at_space
+from rekd.types import Batch, Example, Split
 from rekd.units import NothingToRead, Reading, TextReader
 
 CHUNK = 512
@@ -31,20 +32,41 @@ def collate(
     Raises:
         NothingToRead: a text has no word, sign or symbol; the message names its row.
     """
-    numbers, batches = numbered(split, ids), []
+    numbers, parts = numbered(split, ids), []
+    lexicon = Lexicon(reader) if splits_at_space(reader.tokenizer) else None
     for start in range(0, len(split), CHUNK):
         stop = min(start + CHUNK, len(split))
-        batches.append(read_named(reader, [split[row] for row in range(start, stop)]).batch)
+        parts += [(rows, _small(batch)) for rows, batch in _read(split, range(start, stop), reader, lexicon)]
         if progress:
             progress(stop, len(split))
-    return Encoded(
-        content=_stack([b.content.int() for b in batches], reader.pad_id),
-        token_mask=_stack([b.token_mask for b in batches], False),
-        token_units=_stack([b.token_units.short() for b in batches], -1),
-        unit_mask=_stack([b.unit_mask for b in batches], False),
-        labels=torch.cat([b.labels for b in batches]),
-        ids=numbers,
-    )
+    blank = {"content": reader.pad_id, "token_mask": False, "token_units": -1, "unit_mask": False}
+    tensors = {name: _stack([(rows, part[name]) for rows, part in parts], blank[name]) for name in blank}
+    return Encoded(**tensors, labels=torch.tensor(split.labels, dtype=torch.int64), ids=numbers)
+
+
+def _read(
+    split: Split, rows: Sequence[int], reader: TextReader, lexicon: Lexicon | None
+) -> Iterator[tuple[list[int], Batch]]:
+    """Batches and the rows that they are of: by the words that texts share where that gives the same, else one by one.
+
+    Raises:
+        NothingToRead: see `collate`.
+    """
+    held = [row for row in rows if lexicon and lexicon.holds(split.texts[row])]
+    if held:
+        yield held, lexicon.read([split[row] for row in held])
+    if others := sorted({*rows} - {*held}):
+        yield others, read_named(reader, [split[row] for row in others]).batch
+
+
+def _small(batch: Batch) -> dict[str, Tensor]:
+    """What is stored of a batch, in few bytes."""
+    return {
+        "content": batch.content.int(),
+        "token_mask": batch.token_mask,
+        "token_units": batch.token_units.short(),
+        "unit_mask": batch.unit_mask,
+    }
 
 
 def numbered(split: Split, ids: Sequence[int] | None) -> Tensor:
@@ -72,7 +94,10 @@ def read_named(reader: TextReader, examples: Sequence[Example]) -> Reading:
         raise
 
 
-def _stack(parts: list[Tensor], value: int | bool) -> Tensor:
-    """Chunks (m, S) of different widths as one tensor, filled up with `value`."""
-    width = max(part.shape[1] for part in parts)
-    return torch.cat([F.pad(part, (0, width - part.shape[1]), value=value) for part in parts])
+def _stack(parts: Sequence[tuple[list[int], Tensor]], value: int | bool) -> Tensor:
+    """Rows, (m, S) of different widths, each at its number in one tensor that is filled up with `value`."""
+    count, width = sum(len(rows) for rows, _ in parts), max(part.shape[1] for _, part in parts)
+    whole = np.full((count, width), value, parts[0][1].numpy().dtype)
+    for rows, part in parts:
+        whole[rows, : part.shape[1]] = part.numpy()
+    return torch.from_numpy(whole)

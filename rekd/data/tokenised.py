@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rekd import units
 from rekd.cached import cached, digest
+from rekd.data import lexicon, text
 from rekd.data.encoded import Encoded
 from rekd.data.sources import split_hash
 from rekd.data.text import collate, numbered
@@ -52,4 +53,4 @@ def _key(split: Split, reader: TextReader) -> str:
 
 @cache
 def _code() -> bytes:
-    return Path(units.__file__).read_bytes()
+    return b"".join(Path(module.__file__).read_bytes() for module in (units, lexicon, text))
