@@ -31,10 +31,15 @@ def _mixed(state: int) -> int:
 
 
 @cache  # none is ever let go, for a captured graph may read it
-def _strides(n_units: int, device: torch.device) -> Tensor:
+def strides(n_units: int, device: torch.device) -> Tensor:
     """What tells units apart: (N,) int64. A tensor, since a compiler would take the products for small indices."""
     with torch.inference_mode(False):  # it outlives whoever asks for it first
         return torch.arange(1, n_units + 1, device=device) * _ODD[0]
+
+
+def start_of(seed: int) -> int:
+    """What a seed's numbers start from: a plain number, which a compiler takes for a constant."""
+    return _mixed(seed * _ODD[0] % 2**64)
 
 
 def _uniform(start: int, step: Tensor, ids: Tensor, strides: Tensor) -> Tensor:
@@ -45,17 +50,14 @@ def _uniform(start: int, step: Tensor, ids: Tensor, strides: Tensor) -> Tensor:
 
 
 def logistic(start: int, step: Tensor, ids: Tensor, strides: Tensor) -> Tensor:
-    """Logistic noise (B, N) float32 from what `logistic_noise` makes of its arguments; it can be compiled."""
+    """`logistic_noise` from `start_of` its seed and the `strides` of its units; it can be compiled."""
     draws = _uniform(start, step, ids, strides).clamp(1e-7, 1 - 1e-7)
     return (draws.log() - (-draws).log1p()).float()
 
 
-Draw = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-
-
-def _drawn(draw: Draw, seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
+def _drawn(draw: Callable, seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
     step = torch.as_tensor(step, dtype=torch.int64, device=ids.device)
-    return draw(_mixed(seed * _ODD[0] % 2**64), step, ids, _strides(n_units, ids.device))
+    return draw(start_of(seed), step, ids, strides(n_units, ids.device))
 
 
 def uniform(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
@@ -70,13 +72,9 @@ def uniform(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
     return _drawn(_uniform, seed, step, ids, n_units)
 
 
-def logistic_noise(seed: int, step: int | Tensor, ids: Tensor, n_units: int, draw: Draw = logistic) -> Tensor:
-    """Logistic noise (B, N) float32, the difference of two Gumbel draws; see `uniform` for what it depends on.
-
-    Args:
-        draw: `logistic`, or the same compiled.
-    """
-    return _drawn(draw, seed, step, ids, n_units)
+def logistic_noise(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
+    """Logistic noise (B, N) float32, the difference of two Gumbel draws; see `uniform` for what it depends on."""
+    return _drawn(logistic, seed, step, ids, n_units)
 
 
 def temperature(step: int | Tensor, last: int, start: float = 5.0, end: float = 0.1) -> float | Tensor:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from rekd.config import ModelConfig
-from rekd.models.rationale import RationaleModel, spread_to_tokens, sum_by_unit
+from rekd.models.rationale import RationaleModel, mean_by_unit, spread_to_tokens, sum_by_unit
 
-__all__ = ["RationaleModel", "build", "spread_to_tokens", "sum_by_unit"]
+__all__ = ["RationaleModel", "build", "mean_by_unit", "spread_to_tokens", "sum_by_unit"]
 
 
 def build(config: ModelConfig, words=None, *, blank_id: int = 0, dropout: float = 0.0) -> RationaleModel:

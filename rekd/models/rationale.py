@@ -54,11 +54,14 @@ class RationaleModel(nn.Module):
 
     def select_from(self, batch: Batch, features: Tensor) -> Tensor:
         """`select` from the generator's differentiable input, for perturbations of it."""
+        return mean_by_unit(self.token_logits(batch, features), batch)
+
+    def token_logits(self, batch: Batch, features: Tensor) -> Tensor:
+        """Selection logits of tokens from the generator's differentiable input: (B, T) float32."""
         tower = self._chooser()
         hidden = tower.encode(tower.content(features), batch, None)
         with torch.autocast(batch.unit_mask.device.type, enabled=False):  # logits meet noise and a threshold: float32
-            token_logits = self.selector(hidden.tokens.float()).squeeze(-1)
-            return _mean_by_unit(token_logits, batch)
+            return self.selector(hidden.tokens.float()).squeeze(-1)
 
     def _chooser(self) -> Tower:
         if self.generator is None:
@@ -73,15 +76,17 @@ class RationaleModel(nn.Module):
 
     def predict_from(self, batch: Batch, features: Tensor, mask: Tensor | None = None) -> Tensor:
         """`predict` from the predictor's differentiable input, for gradients with respect to it."""
+        spread = None if mask is None else spread_to_tokens(mask, batch)
+        return self.predictor.classify(self.read(batch, features, spread)).float()
+
+    def read(self, batch: Batch, features: Tensor, spread: Tensor | None) -> Hidden:
+        """The predictor's hidden states from the tokens that `spread_to_tokens` keeps (B, T); None keeps all."""
         content, visible = self.predictor.content(features), None
-        if mask is not None:
-            spread = spread_to_tokens(mask, batch)
-            if self.config.masking == "drop":
-                visible = spread
-            else:
-                content = self._replace(content, spread, batch)
-        hidden: Hidden = self.predictor.encode(content, batch, visible)
-        return self.predictor.classify(hidden).float()
+        if spread is not None and self.config.masking == "drop":
+            visible = spread
+        elif spread is not None:
+            content = self._replace(content, spread, batch)
+        return self.predictor.encode(content, batch, visible)
 
     def _replace(self, content: Tensor, spread: Tensor, batch: Batch) -> Tensor:
         """Content of unselected tokens times 0 (`zero`) or a learned embedding in its place (`mask-token`)."""
@@ -93,6 +98,12 @@ class RationaleModel(nn.Module):
     def features(self, batch: Batch) -> Tensor:
         """The predictor's differentiable input: content embeddings (B, T, D), or pixels (B, 3, H, W)."""
         return self.predictor.features(batch)
+
+    def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """`selector_features` and `features`, one tensor where both towers read the same."""
+        features = self.features(batch)
+        alike = self.words is not None or self.config.reader.modality == "image"
+        return features if alike else self.selector_features(batch), features
 
     def baseline(self, batch: Batch) -> Tensor:
         """An input without content, of the shape of `features`; special tokens stay."""
@@ -125,6 +136,7 @@ def sum_by_unit(token_values: Tensor, batch: Batch) -> Tensor:
     return sums.scatter_add(1, batch.token_units.clamp(min=0), token_values * owned)
 
 
-def _mean_by_unit(token_values: Tensor, batch: Batch) -> Tensor:
+def mean_by_unit(token_values: Tensor, batch: Batch) -> Tensor:
+    """Values of tokens (B, T), the mean over each unit's: (B, N), 0 for a unit without any."""
     counts = sum_by_unit(torch.ones_like(token_values), batch).clamp(min=1)
     return sum_by_unit(token_values, batch) / counts

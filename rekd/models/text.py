@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,27 @@ class WordTable(nn.Module):
 def _first_position(config) -> int | None:
     first = FIRST_POSITIONS.get(config.model_type)
     return first if config.model_type != "roberta" else config.pad_token_id + first
+
+
+class _FromRows(nn.Module):
+    """Mixed into the embeddings of BERT's family: where shapes are fixed, positions and token types, which are all of
+    the first type, are rows of their tables and no look-ups.
+
+    The gradient of a look-up sorts what was looked up, by a dozen kernels; that of rows is a sum.
+    """
+
+    def forward(self, inputs_embeds: Tensor, position_ids: Tensor | None = None, **others) -> Tensor:
+        if position_ids is not None or (not torch.compiler.is_compiling() and may_look()):
+            return super().forward(inputs_embeds=inputs_embeds, position_ids=position_ids, **others)
+        first = self.position_embeddings.padding_idx  # RoBERTa counts from behind it
+        first = 0 if first is None else first + 1
+        places = self.position_embeddings.weight[first : first + inputs_embeds.shape[1]]
+        return self.dropout(self.LayerNorm(inputs_embeds + self.token_type_embeddings.weight[0] + places))
+
+
+@cache  # compiled code is shared by what is of one class
+def _from_rows(kind: type[nn.Module]) -> type[nn.Module]:
+    return type(f"Rows{kind.__name__}", (_FromRows, kind), {})
 
 
 class _NoWords(nn.Module):
@@ -180,8 +202,11 @@ class TextTower(nn.Module):
         pooled = masked_mean(hidden.tokens, hidden.seen) if self.pooling == "mean" else hidden.tokens[:, 0]
         return self.head(self.dropout(pooled))
 
-    def blocks(self) -> nn.ModuleList:
+    def blocks(self) -> Iterable[nn.Module]:
         return _layers(self.encoder)
+
+    def before(self) -> nn.Module | None:
+        return self.encoder.embeddings if isinstance(self.encoder.embeddings, _FromRows) else None
 
     def pooled(self, batch: Batch) -> Tensor:
         weight = batch.token_mask.float()
@@ -217,6 +242,8 @@ def _encoder(arch: Mapping[str, Any], dropout: float, shared: bool) -> nn.Module
     encoder = AutoModel.from_config(config, attn_implementation=ATTENTION)
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
+    if config.model_type in LAYERS_OF_BERT:
+        encoder.embeddings.__class__ = _from_rows(type(encoder.embeddings))
     return encoder
 
 

@@ -112,6 +112,9 @@ class VisionTower(nn.Module):
     def blocks(self) -> nn.Module:
         return self.vit.blocks
 
+    def before(self) -> None:
+        return None
+
     def pooled(self, batch: Batch) -> Tensor:
         tokens = batch.token_mask.float()
         prefix = tokens.new_zeros(len(tokens), self.prefix)

@@ -65,7 +65,8 @@ class Step:
         self.whole = torch.zeros((), device=device) if selects and not self.alone else None
         self.seed = _seeding(device)
         self.index: Tensor | None = None
-        self.sums: dict[str, Tensor] = {}
+        self.names: tuple[str, ...] = ()
+        self.sums, self.norms = (torch.zeros((), device=device) for _ in range(2))
         self.steps = 0
         self.pulls: dict[str, Tensor] = {}
 
@@ -86,13 +87,13 @@ class Step:
 
     def means(self) -> dict[str, float]:
         """Means of each term over the steps since the last call, and over all processes; waits for the device."""
-        total = torch.stack(list(self.sums.values())) / self.steps
+        total = torch.cat([self.sums, self.norms[None]]) / self.steps
         if self.accelerator.num_processes > 1:
             total = self.accelerator.reduce(total, "mean")
-        for value in self.sums.values():
-            value.zero_()
+        self.sums.zero_()
+        self.norms.zero_()
         self.steps = 0
-        return dict(zip(self.sums, total.tolist(), strict=True))
+        return dict(zip((*self.names, "gradient_norm"), total.tolist(), strict=True))
 
     def learn(self, shape: Shape, first: bool, last: bool, measured: bool) -> None:
         """Forward and backward of the micro-batch in `index`; with the last one of a step, the optimiser's move."""
@@ -104,9 +105,9 @@ class Step:
             terms = self.way.terms(pair, self.number, self.whole, self.dual)
             if measured:
                 self.pulls = term_norms(terms, self.way.leaves)
-            self.accelerator.backward(terms["total"] / config.accumulation)
+            self.way.backward(terms["total"] / config.accumulation if config.accumulation > 1 else terms["total"])
         self.way.hand_over()
-        self._add(terms, 1 / config.accumulation)
+        self._add(terms)
         if last:
             self._move(terms.get("r") if self.whole is None else self.whole)
 
@@ -118,8 +119,7 @@ class Step:
             self.whole += self.way.rates(self._pair(shape).student, self.number).mean() / self.config.accumulation
 
     def _move(self, rate: Tensor | None) -> None:
-        norm = self.accelerator.clip_grad_norm_(self.objective.parameters(), self.config.clip)
-        self._add({"gradient_norm": norm}, 1.0)
+        self.norms.add_(self.way.clip(self.config.clip))
         self.optimizer.step()
         self._forget_gradients()
         if rate is not None and self.config.rate_form == "auto":
@@ -174,11 +174,11 @@ class Step:
             else:
                 group["lr"] = value
 
-    def _add(self, terms: Mapping[str, Tensor], weight: float) -> None:
-        for name, value in terms.items():
-            if name not in self.sums:
-                self.sums[name] = torch.zeros((), device=value.device)
-            self.sums[name].add_(value.detach(), alpha=weight)
+    def _add(self, terms: Mapping[str, Tensor]) -> None:
+        if not self.names:
+            self.names, self.sums = tuple(terms), self.sums.new_zeros(len(terms))
+        values = torch.stack([terms[name].detach() for name in self.names])
+        self.sums.add_(values, alpha=1 / self.config.accumulation)
 
 
 def _seeding(device: torch.device) -> Callable[[int], Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from rekd import losses, masks
 from rekd.config import TrainConfig
-from rekd.models import RationaleModel
+from rekd.models import RationaleModel, mean_by_unit, spread_to_tokens
+from rekd.models.backbone import Hidden
 from rekd.training.feed import Pair
 from rekd.types import Batch
 
@@ -47,7 +48,7 @@ class Objective(nn.Module):
         self._teacher = (teacher,)
         self.beside = Beside()
         # Pure functions of tensors, which may be replaced by the same compiled.
-        self.draw, self.straight_through, self.loss_terms = masks.logistic, masks.straight_through, loss_terms
+        self.choose, self.conclude = choose, conclude
 
     @property
     def teacher(self) -> RationaleModel | None:
@@ -66,40 +67,43 @@ class Objective(nn.Module):
             mean_rate: R over the optimiser's whole batch; None takes this batch for the whole.
             dual: the signed dual weight d.
         """
-        config, batch = self.config, pair.student
-        tau = masks.temperature(step, config.steps - 1, config.tau_start, config.tau_end)
+        config, batch, given = self.config, pair.student, {}
         taught = None if self.teacher is None else self._ask(pair)
-        mask, noise, selection_logits = self._mask(batch, step, tau)
-        label_logits, given = self.model.predict(batch, mask), {}
         if config.kind in ("re", "rekd"):
-            rates = losses.selected_rate(mask, batch.unit_mask)
-            given |= {"rates": rates, "mean_rate": mean_rate, "dual": dual}
+            selector_features, features = self.model.inputs(batch)
+            chosen = self._choose(batch, selector_features, step)
+            given |= {"rates": chosen.rates, "mean_rate": mean_rate, "dual": dual}
+            tau, spread = chosen.tau, chosen.spread
+        else:
+            features, spread = self.model.features(batch), self._unlearnt(batch, step)
+            tau = _temperature(config, step)
+        hidden = self.model.read(batch, features, spread)
         if config.kind == "rekd":
-            given |= self._taught(pair, taught, step, selection_logits, noise, mask)
+            given |= self._taught(pair, taught, chosen)
         elif taught:  # a cls, the control that learns from predictions alone
             self.beside.join()
             given["teacher_labels"] = taught[1]
-        return self.loss_terms(config, self.fixed_length, tau, label_logits, batch.labels, **given)
+        return self.conclude(self.model.predictor.classify, hidden, config, self.fixed_length, tau, batch.labels, given)
 
     def rates(self, batch: Batch, step: int | Tensor) -> Tensor:
         """r_i of the masks that `forward` draws: (B,), for R over micro-batches."""
-        tau = masks.temperature(step, self.config.steps - 1, self.config.tau_start, self.config.tau_end)
-        return losses.selected_rate(self._mask(batch, step, tau)[0], batch.unit_mask).detach()
+        return self._choose(batch, self.model.selector_features(batch), step).rates.detach()
 
-    def _mask(
-        self, batch: Batch, step: int | Tensor, tau: float | Tensor
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    def _choose(self, batch: Batch, features: Tensor, step: int | Tensor) -> Chosen:
+        config = self.config
+        starts = [masks.start_of(config.seed)]
+        if config.kind == "rekd" and not config.shared_noise:
+            starts.append(masks.start_of(config.seed + OTHER_NOISE))
+        strides = masks.strides(batch.unit_mask.shape[1], batch.ids.device)
+        return self.choose(config, starts, strides, self.model.token_logits(batch, features), batch, step)
+
+    def _unlearnt(self, batch: Batch, step: int | Tensor) -> Tensor | None:
+        """What a cls sees, None for everything, or a random mask shows, on tokens."""
         config = self.config
         if config.kind == "cls":
-            return None, None, None
-        if config.kind == "random":
-            return masks.random_mask(batch.unit_mask, config.rate, config.seed, step, batch.ids), None, None
-        selection_logits = self.model.select(batch)
-        noise = self._noise(config.seed, step, batch)
-        return self.straight_through(selection_logits, noise, tau, batch.unit_mask), noise, selection_logits
-
-    def _noise(self, seed: int, step: int | Tensor, batch: Batch) -> Tensor:
-        return masks.logistic_noise(seed, step, batch.ids, batch.unit_mask.shape[1], self.draw)
+            return None
+        mask = masks.random_mask(batch.unit_mask, config.rate, config.seed, step, batch.ids)
+        return spread_to_tokens(mask, batch)
 
     @torch.no_grad()
     def _ask(self, pair: Pair) -> tuple[Tensor, Tensor | None]:
@@ -115,26 +119,74 @@ class Objective(nn.Module):
             mask, _ = masks.evaluation_mask("calibrated", logits, batch.unit_mask, **options)
             return logits, self.teacher.predict(batch, mask)
 
-    def _taught(self, pair: Pair, asked, step, selection_logits, noise, mask) -> dict[str, Any]:
+    def _taught(self, pair: Pair, asked, chosen: Chosen) -> dict[str, Any]:
         """What a student's loss needs of its teacher: its label logits, and both sides' gates before the temperature.
 
         Args:
             asked: of `_ask`.
         """
-        config, batch, other = self.config, pair.student, noise
-        if not config.shared_noise:
-            other = self._noise(config.seed + OTHER_NOISE, step, batch)
+        config, batch, other = self.config, pair.student, chosen.other
         self.beside.join()
         own_logits, teacher_labels = asked
         teacher_logits, found = pair.to_student(own_logits)
         if teacher_labels is None:
-            drawn = mask.detach() if config.teacher_view == "student" else teacher_logits + other > 0
+            drawn = chosen.mask.detach() if config.teacher_view == "student" else teacher_logits + other > 0
             with torch.no_grad():
                 teacher_labels = self.teacher.predict(
                     pair.teacher or batch, pair.to_teacher(drawn.bool() & batch.unit_mask)
                 )
-        gates = ((teacher_logits, other), (selection_logits, noise), found)
+        gates = ((teacher_logits, other), (chosen.logits, chosen.noise), found)
         return {"teacher_labels": teacher_labels, "gates": gates}
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What a student's generator chose at a step, and with what.
+
+    tau: the temperature. logits, noise, mask: (B, N). other: (B, N), the teacher's noise. rates: (B,), r_i. spread:
+    (B, T), the mask on tokens.
+    """
+
+    tau: float | Tensor
+    logits: Tensor
+    noise: Tensor
+    other: Tensor
+    mask: Tensor
+    rates: Tensor
+    spread: Tensor
+
+
+def choose(
+    config: TrainConfig, starts: Sequence[int], strides: Tensor, token_logits: Tensor, batch: Batch, step: int | Tensor
+) -> Chosen:
+    """Masks from the logits of tokens (B, T); a pure function, which can be compiled.
+
+    Args:
+        starts: of the student's noise, and of the teacher's where it is another. strides: see `masks.logistic`.
+    """
+    tau, logits = _temperature(config, step), mean_by_unit(token_logits, batch)
+    number = torch.as_tensor(step, dtype=torch.int64, device=batch.ids.device)
+    noises = [masks.logistic(start, number, batch.ids, strides) for start in starts]
+    mask = masks.straight_through(logits, noises[0], tau, batch.unit_mask)
+    rates, spread = losses.selected_rate(mask, batch.unit_mask), spread_to_tokens(mask, batch)
+    return Chosen(tau, logits, noises[0], noises[-1], mask, rates, spread)
+
+
+def _temperature(config: TrainConfig, step: int | Tensor) -> float | Tensor:
+    return masks.temperature(step, config.steps - 1, config.tau_start, config.tau_end)
+
+
+def conclude(
+    classify: Callable[[Hidden], Tensor],
+    hidden: Hidden,
+    config: TrainConfig,
+    fixed_length: int,
+    tau: float | Tensor,
+    labels: Tensor,
+    given: Mapping[str, Any],
+) -> dict[str, Tensor]:
+    """`loss_terms` from the predictor's hidden states and its head; a pure function, which can be compiled."""
+    return loss_terms(config, fixed_length, tau, classify(hidden).float(), labels, **given)
 
 
 def loss_terms(

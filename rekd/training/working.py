@@ -33,6 +33,9 @@ class Plain:
     def terms(self, *arguments) -> dict[str, Tensor]:
         return self.objective(*arguments)
 
+    def backward(self, loss: Tensor) -> None:
+        self.accelerator.backward(loss)
+
     def rates(self, *arguments) -> Tensor:
         return self.accelerator.unwrap_model(self.objective).rates(*arguments)
 
@@ -41,6 +44,10 @@ class Plain:
 
     def hand_over(self) -> None:
         """Leave the gradients of a micro-batch where the optimiser looks for them."""
+
+    def clip(self, most: float) -> Tensor:
+        """Shorten a step's gradient to the norm `most` where it is longer, and say its norm."""
+        return self.accelerator.clip_grad_norm_(self.objective.parameters(), most)
 
 
 class Working:
@@ -61,7 +68,7 @@ class Working:
         self.flat = _in_one_piece(self.masters)
         self.low = self.flat.to(torch.bfloat16)
         self.lows = [part.requires_grad_() for part in _parts(self.low, self.masters)]
-        self.copies = dict(zip(order, self.lows, strict=True)) | sharp
+        self.copies, self.sharp = dict(zip(order, self.lows, strict=True)) | sharp, list(sharp.values())
         self.leaves = list(self.copies.values())
         self.given: Tensor | None = None
         if objective.teacher is not None:
@@ -74,6 +81,9 @@ class Working:
         for low in self.lows:  # of a capture that broke off
             low.grad = None
         return functional_call(self.objective, self.copies, arguments)
+
+    def backward(self, loss: Tensor) -> None:
+        loss.backward()  # bfloat16 needs no scale
 
     def rates(self, *arguments) -> Tensor:
         return functional_call(self.counting, {f"objective.{k}": v for k, v in self.copies.items()}, arguments)
@@ -93,6 +103,13 @@ class Working:
         self.given = given
         for master, part in zip(masters, _parts(given, masters), strict=True):
             master.grad = part
+
+    @torch.no_grad()
+    def clip(self, most: float) -> Tensor:
+        gradients = [self.given, *(p.grad for p in self.sharp if p.grad is not None)]
+        norm = nn.utils.get_total_norm(gradients)
+        torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
+        return norm
 
 
 def _in_one_piece(parameters: Sequence[Tensor]) -> Tensor:
@@ -129,14 +146,14 @@ def _halved(model: nn.Module) -> nn.Module:
     return out
 
 
-PURE = ("draw", "straight_through", "loss_terms")
-"""Functions of tensors that an objective holds: some 150 small kernels, between and behind its models."""
+PURE = ("choose", "conclude")
+"""Functions of tensors that an objective holds: some 250 small kernels, between and behind its models."""
 
 
 def compile_parts(objective: Objective) -> None:
-    """Compile the pure functions of an objective, and the blocks of every tower.
+    """Compile the pure functions of an objective, the blocks of every tower, and what lies before them.
 
-    Blocks of one shape share their code, so that a deep tower takes no longer than a low one.
+    Parts of one shape share their code, so that a deep tower takes no longer than a low one, nor two than one.
 
     What can't be compiled here, for want of a C compiler or of Triton, is left as it is with a warning in the log.
     """
@@ -146,5 +163,5 @@ def compile_parts(objective: Objective) -> None:
         setattr(objective, name, torch.compile(getattr(objective, name), dynamic=False))
     for model in filter(None, (objective.model, objective.teacher)):
         for tower in filter(None, (model.generator, model.predictor)):
-            for block in tower.blocks():
-                block.compile(dynamic=False)
+            for part in filter(None, (tower.before(), *tower.blocks())):
+                part.compile(dynamic=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from helpers import TEXT_ARCHS, same, text_config, tiny_tokenizer
 
 from rekd.models import build, spread_to_tokens
+from rekd.models.backbone import fixed_shapes
 from rekd.models.text import LAYERS_OF_BERT
 from rekd.types import Example
 from rekd.units import TextReader
@@ -159,6 +161,25 @@ def test_cut_sequences_keep_robertas_positions_which_begin_behind_its_padding_id
     masked = model.predict(batch, mask.float().requires_grad_()).detach()
     with torch.no_grad():
         same(model.predict(batch, mask), masked, atol=1e-5)
+
+
+@pytest.mark.parametrize("arch, pad", [*((arch, 0) for arch in LAYERS_OF_BERT), ("roberta", 1)])
+def test_rows_of_tables_give_what_looking_them_up_gives(arch, pad):
+    """The numbers themselves, and gradients in tables of which other rows learn nothing."""
+    config = text_config(arch)
+    tower = build(replace(config, arch={**config.arch, "pad_token_id": pad})).predictor.eval()
+    content, found = torch.randn(3, 9, tower.content_width), []
+    for way in (nullcontext, fixed_shapes):
+        with way():
+            out = tower.before()(inputs_embeds=content)
+        (out * torch.arange(out.numel()).view_as(out)).sum().backward()
+        found.append((out, [p.grad.clone() for p in tower.before().parameters()]))
+        tower.zero_grad()
+    (out, gradients), (rows, of_rows) = found
+    assert torch.equal(rows, out)
+    for (name, _), one, other in zip(tower.before().named_parameters(), gradients, of_rows, strict=True):
+        assert one.any(), name
+        same(other, one, atol=1e-4, rtol=1e-5, what=name)
 
 
 @each_arch

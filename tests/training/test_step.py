@@ -116,6 +116,17 @@ def test_no_step_waits_for_what_a_tensor_holds(monkeypatch, modality, values):
     assert waits == ["tolist"], "one for all terms"
 
 
+def test_means_are_over_the_steps_since_the_last_time_and_over_their_micro_batches():
+    steps = [made("image", dropout=0.0, accumulation=2) for _ in range(2)]
+    each, (_, together) = told(steps[0], 4), steps
+    for number in range(4):
+        together(number)
+    means = together.means()
+    assert set(TERMS) == means.keys() == each[0].keys()
+    for name, value in means.items():
+        same(value, np.mean([one[name] for one in each]), atol=1e-5, what=name)
+
+
 def test_a_step_is_a_function_of_its_number_and_draws_anew_at_each():
     first, again = made("image", dropout=0.5), made("image", dropout=0.5)
     told(first, 3)
@@ -157,6 +168,20 @@ def test_the_pull_of_each_term_is_measured_where_it_is_asked_for():
         same(step.pulls[name], norm, atol=0.05, rtol=0.1, what=name)
 
 
+def test_working_copies_clip_as_the_parameters_themselves_are_clipped():
+    step = on_copies(made("image", dropout=0.0))
+    step.optimizer.step = step._forget_gradients = lambda: None
+    step.learn(step._load(step._parts(0)[0], 0, 0), True, False, False)
+    held = [p.grad.clone() for p in step.objective.parameters()]
+    norm = step.way.clip(0.01)
+    clipped = [p.grad.clone() for p in step.objective.parameters()]
+    for p, gradient in zip(step.objective.parameters(), held, strict=True):
+        p.grad = gradient
+    same(norm, torch.nn.utils.clip_grad_norm_(step.objective.parameters(), 0.01), atol=1e-5, rtol=1e-4)
+    for one, p in zip(clipped, step.objective.parameters(), strict=True):
+        same(one, p.grad, atol=1e-8, rtol=1e-4)
+
+
 def test_what_no_term_reaches_is_left_alone_by_working_copies_too():
     """Its gradient is none and not zero, by which weight decay would shrink it."""
     step = on_copies(made("image", dropout=0.0, weight_decay=0.5))
@@ -193,16 +218,22 @@ def test_the_learning_rate_rises_then_falls_to_nothing():
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # dynamo looks at all it meets
-def test_what_is_compiled_makes_the_steps_that_it_makes_as_it_is(monkeypatch):
+@pytest.mark.parametrize(
+    "modality, values",
+    [("image", {}), ("text", {"shared_noise": False}), ("image", {"accumulation": 2})],
+    ids=["image", "noises", "parts"],
+)
+def test_what_is_compiled_makes_the_steps_that_it_makes_as_it_is(monkeypatch, modality, values):
     """Traced and differentiated as for a GPU, then run by plain kernels, since building new ones takes a minute."""
     import torch._dynamo
 
-    steps = [made("image", **REKD) for _ in range(2)]
-    for settings, name in ((torch._dynamo.config, "suppress_errors"), (torch._functorch.config, "donated_buffer")):
-        monkeypatch.setattr(settings, name, getattr(settings, name))
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    steps = [made(modality, **REKD, **values) for _ in range(2)]
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager", fullgraph=True))
-    compile_parts(steps[1].objective)
-    with fixed_shapes():  # as captured steps are
+    kept = torch._dynamo.config.patch(suppress_errors=False), torch._functorch.config.patch(donated_buffer=True)
+    with kept[0], kept[1], fixed_shapes():  # shapes as of captured steps
+        compile_parts(steps[1].objective)
         for step in steps:
             for number in range(3):
                 step(number, measured=number == 1)

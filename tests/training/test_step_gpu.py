@@ -113,6 +113,6 @@ def test_compiled_noise_is_that_of_everywhere(width):
     """A compiler that folds the products of large constants would draw other numbers, and say nothing."""
     ids = torch.arange(32) * 7 + 3
     drawn = masks.logistic_noise(2026, torch.tensor(5), ids, width)
-    compiled = torch.compile(masks.logistic, dynamic=False)
-    there = masks.logistic_noise(2026, torch.tensor(5, device="cuda"), ids.cuda(), width, compiled)
+    compiled, strides = torch.compile(masks.logistic, dynamic=False), masks.strides(width, torch.device("cuda"))
+    there = compiled(masks.start_of(2026), torch.tensor(5, device="cuda"), ids.cuda(), strides)
     same(there.cpu(), drawn, atol=1e-5)
