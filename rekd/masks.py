@@ -42,7 +42,8 @@ def start_of(seed: int) -> int:
     return _mixed(seed * _ODD[0] % 2**64)
 
 
-def _uniform(start: int, step: Tensor, ids: Tensor, strides: Tensor) -> Tensor:
+def even(start: int, step: Tensor, ids: Tensor, strides: Tensor) -> Tensor:
+    """`uniform` from `start_of` its seed and the `strides` of its units; it can be compiled."""
     key = _mix(_mix(start + step * _ODD[0]) + ids * _ODD[0])
     bits = _mix(key[:, None] + strides)
     wide = torch.float32 if ids.device.type == "mps" else torch.float64
@@ -51,7 +52,7 @@ def _uniform(start: int, step: Tensor, ids: Tensor, strides: Tensor) -> Tensor:
 
 def logistic(start: int, step: Tensor, ids: Tensor, strides: Tensor) -> Tensor:
     """`logistic_noise` from `start_of` its seed and the `strides` of its units; it can be compiled."""
-    draws = _uniform(start, step, ids, strides).clamp(1e-7, 1 - 1e-7)
+    draws = even(start, step, ids, strides).clamp(1e-7, 1 - 1e-7)
     return (draws.log() - (-draws).log1p()).float()
 
 
@@ -69,7 +70,7 @@ def uniform(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
     Returns:
         (B, n_units) float64 on the device of `ids`; float32 on Apple's GPU, which has no float64.
     """
-    return _drawn(_uniform, seed, step, ids, n_units)
+    return _drawn(even, seed, step, ids, n_units)
 
 
 def logistic_noise(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
@@ -107,6 +108,14 @@ def top_k_mask(scores: Tensor, unit_mask: Tensor, rate: float) -> Tensor:
     places = torch.arange(scores.shape[1], device=scores.device).expand_as(ranked)
     rank = torch.empty_like(ranked).scatter_(1, ranked, places)
     return (rank < k[:, None]) & unit_mask
+
+
+def at_most(mask: Tensor, scores: Tensor, count: int) -> Tensor:
+    """A mask (B, N) bool without all but its `count` largest scores (B, N), of each example."""
+    if count >= mask.shape[1]:
+        return mask
+    best = scores.masked_fill(~mask, -torch.inf).topk(count, dim=1).indices
+    return mask & torch.zeros_like(mask).scatter(1, best, True)
 
 
 def random_mask(unit_mask: Tensor, rate: float, seed: int, step: int | Tensor, ids: Tensor) -> Tensor:

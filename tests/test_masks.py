@@ -59,7 +59,7 @@ def test_step_may_be_a_tensor_of_one_step_an_example():
 
 
 def test_noise_stays_finite_where_the_uniform_draw_is_0_or_1(monkeypatch):
-    monkeypatch.setattr(masks, "_uniform", lambda *_: torch.tensor([[0.0, 1.0, 0.5]], dtype=torch.float64))
+    monkeypatch.setattr(masks, "even", lambda *_: torch.tensor([[0.0, 1.0, 0.5]], dtype=torch.float64))
     low, high, middle = masks.logistic_noise(0, 0, torch.tensor([0]), 3)[0].tolist()
     assert math.isfinite(low) and math.isfinite(high) and middle == 0.0
     assert low < -15 and high > 15
@@ -221,6 +221,14 @@ def test_calibration_never_exceeds_the_rate_on_ties_and_on_neighbouring_floats()
             "calibrated", near, everything(2, 8), rate=rate, cut=masks.calibrate(near, everything(2, 8), rate)
         )
         assert float(mask.float().mean()) <= rate
+
+
+def test_at_most_so_many_of_a_mask_stay_and_they_are_its_largest():
+    scores = torch.tensor([[5.0, 4.0, 3.0, 2.0], [1.0, 9.0, 2.0, 3.0]])
+    mask = torch.tensor([[False, True, True, True], [False, True, False, False]])
+    wanted = [[False, True, True, False], [False, True, False, False]]
+    assert masks.at_most(mask, scores, 2).tolist() == wanted
+    assert torch.equal(masks.at_most(mask, scores, 4), mask)
 
 
 def test_random_mask_spends_the_budget_evenly():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from rekd.data.augmenting import DRAWS, strengthen
 from rekd.data.encoded import Encoded
 from rekd.data.spec import TASKS
-from rekd.masks import uniform
+from rekd.masks import even, start_of, strides
 from rekd.types import Batch, Split
 from rekd.units import ImageReader, constant
 
@@ -20,18 +20,30 @@ AUGMENT_STREAM = 1 << 40
 """Added to the seed, so that augmentation shares no random number with masks of the same seed, step and example."""
 
 
+def look(
+    data: EncodedImages, index: Tensor, ids: Tensor, start: int, step: Tensor, strides: Tensor, fill: Tensor
+) -> Tensor:
+    """Rows (B,) of images as they are seen at a step, sized: (B, 3, h, w) uint8; it can be compiled.
+
+    Args:
+        start, step, strides: what random numbers depend on beside `ids`, as of `rekd.masks.even`. fill: (3,) uint8.
+    """
+    return data.reader.fit(data.augmented(data.content[index], even(start, step, ids, strides), fill))
+
+
 @dataclass(frozen=True, eq=False)
 class EncodedImages(Encoded):
     """Images (n, 3, H, W) uint8 with the reader that makes batches of them.
 
     crop: largest shift of the seeded random crop, in pixels of the stored images. flip: whether mirroring keeps labels.
-    strong: whether augmented images are changed in one way more (`strengthen`).
+    strong: whether augmented images are changed in one way more (`strengthen`). look: what augments, or that compiled.
     """
 
     reader: ImageReader
     crop: int
     flip: bool
     strong: bool = False
+    look: Callable[..., Tensor] = field(default=look, repr=False)
 
     def gather(
         self,
@@ -52,25 +64,29 @@ class EncodedImages(Encoded):
         Raises:
             ValueError: augment without step and seed.
         """
-        images, ids = self.content[index], self.ids[index]
+        ids, device = self.ids[index], self.device
         if augment and (step is None or seed is None):
             raise ValueError(
                 "augmented images are a function of (seed, step, example); pass step and seed with augment=True"
             )
         if augment and self.can_vary:
-            images = self._augmented(images, uniform(seed + AUGMENT_STREAM, step, ids, 3 + DRAWS * self.strong))
-        return self.reader.batch(self.reader.fit(images), self.labels[index], ids)
+            drawn_by = start_of(seed + AUGMENT_STREAM), torch.as_tensor(step, dtype=torch.int64, device=device)
+            fill = constant(self._mean, torch.uint8, device)
+            images = self.look(self, index, ids, *drawn_by, strides(3 + DRAWS * self.strong, device), fill)
+        else:
+            images = self.reader.fit(self.content[index])
+        return self.reader.batch(images, self.labels[index], ids)
 
     @property
     def can_vary(self) -> bool:
         return bool(self.crop or self.flip or self.strong)
 
-    def _augmented(self, images: Tensor, draws: Tensor) -> Tensor:
+    def augmented(self, images: Tensor, draws: Tensor, fill: Tensor) -> Tensor:
         """Crops and flips take the first three draws, whatever else is done; they come last."""
         if self.strong:
             images = strengthen(images, draws[:, 3:], self._mean, crop=self.crop > 0, flip=self.flip)
         if self.crop or self.flip:
-            images = shift_and_flip(images, draws[:, :3], self.crop, self.flip, self._mean)
+            images = shift_and_flip(images, draws[:, :3], self.crop, self.flip, fill)
         return images
 
     @property
@@ -98,12 +114,12 @@ def encode_images(split: Split, reader: ImageReader, ids: Sequence[int] | None =
     return EncodedImages(content, *masks, labels, numbers, reader, round(spec.crop * min(content.shape[2:])), spec.flip)
 
 
-def shift_and_flip(images: Tensor, draws: Tensor, crop: int, flip: bool, fill: tuple[int, ...]) -> Tensor:
+def shift_and_flip(images: Tensor, draws: Tensor, crop: int, flip: bool, fill: Tensor) -> Tensor:
     """Shift images by whole pixels and mirror some of them, all at once.
 
     Args:
         images: (B, 3, H, W) uint8. draws: (B, 3) in [0, 1): down, right, mirror.
-        crop: largest shift in pixels, either way. fill: colour (3,) of pixels from outside the image.
+        crop: largest shift in pixels, either way. fill: colour (3,) uint8 of pixels from outside the image.
 
     Returns:
         (B, 3, H, W) uint8.
@@ -122,4 +138,4 @@ def shift_and_flip(images: Tensor, draws: Tensor, crop: int, flip: bool, fill: t
     moved = images[
         example, channel, rows.clamp(0, height - 1)[:, None, :, None], columns.clamp(0, width - 1)[:, None, None, :]
     ]
-    return torch.where(inside, moved, constant(fill, images.dtype, device)[:, None, None])
+    return torch.where(inside, moved, fill[:, None, None])

@@ -74,6 +74,7 @@ class Tower(Protocol):
 _WATCHED: ContextVar[list[Tensor] | None] = ContextVar("watched attention", default=None)
 _RETURNING: ContextVar[Returning | None] = ContextVar("keys that may return", default=None)
 _FIXED: ContextVar[bool] = ContextVar("fixed shapes", default=False)
+_MOST: ContextVar[int] = ContextVar("most patches", default=0)
 
 
 @contextmanager
@@ -197,9 +198,19 @@ def may_look() -> bool:
     return not _FIXED.get()
 
 
+@contextmanager
+def at_most(patches: int) -> Iterator[None]:
+    """Within, no mask of an image holds more patches, so that sequences can be cut to them where shapes are fixed."""
+    before = _MOST.set(patches)
+    try:
+        yield
+    finally:
+        _MOST.reset(before)
+
+
 def may_cut(visible: Tensor) -> bool:
     """Whether a sequence can be cut to its visible tokens; their visibility then gets no gradient."""
-    return may_look() and not visible.requires_grad
+    return (may_look() or _MOST.get() > 0) and not visible.requires_grad
 
 
 def learn_visible(
@@ -247,17 +258,18 @@ def cut_length(fullest: int, width: int, device: torch.device) -> int:
     return min(max(1, -(-fullest // grain)) * grain, width)
 
 
-def visible_first(visible: Tensor) -> tuple[Tensor, Tensor]:
-    """Where to cut a sequence: visible tokens in order, as many as the fullest row has, or a few more.
+def visible_first(visible: Tensor, prefix: int = 0) -> tuple[Tensor, Tensor]:
+    """Where to cut a sequence: visible tokens in order, as many as the fullest row has or may have, or a few more.
 
     Args:
-        visible: (B, T) float, 0 or 1.
+        visible: (B, T) float, 0 or 1. prefix: tokens that are no patches, and always visible.
 
     Returns:
         order: (B, S) int64, indices of tokens, invisible ones last. kept: (B, S) float, 0 where a row has no more.
     """
     seen = visible > 0.5
-    length = cut_length(int(seen.sum(1).max()), visible.shape[1], visible.device)
+    fullest = int(seen.sum(1).max()) if may_look() else _MOST.get() + prefix
+    length = cut_length(fullest, visible.shape[1], visible.device)
     order = (~seen).long().argsort(dim=1, stable=True)[:, :length]
     return order, visible.gather(1, order)
 

@@ -91,7 +91,7 @@ class VisionTower(nn.Module):
                 x = learn_visible(self._layers, x, visible, None)
                 return Hidden(x[:, : self.prefix], x[:, self.prefix :], seen)
             if may_cut(visible):  # invisible patches are not computed
-                order, visible = visible_first(visible)
+                order, visible = visible_first(visible, self.prefix)
                 x, seen = pick(x, order), visible[:, self.prefix :]
         x = self._layers(x, None, visible)
         return Hidden(x[:, : self.prefix], x[:, self.prefix :], seen)

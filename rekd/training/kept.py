@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -14,10 +15,15 @@ from rekd.cached import cached, content, digest
 from rekd.checkpoints import Checkpoint
 from rekd.config import TrainConfig
 from rekd.data import Encoded
+from rekd.models import RationaleModel
+from rekd.models.backbone import at_most
 from rekd.training.evaluate import batches
+from rekd.types import Batch
 
 SIZE = 256
 """Examples that the teacher reads at once."""
+MOST_SELECTED = 3
+"""Times its rate that a teacher selects of an image at the most; shares of calibrated masks vary by a fifth of it."""
 MOST_FILES = 16
 """Files kept in the cache folder, the newest: 25 MB each for a data set of IMDB's size."""
 
@@ -35,6 +41,22 @@ class Kept:
 
     def to(self, device: torch.device | str) -> Kept:
         return Kept(self.selection.to(device), self.label.to(device))
+
+
+def own_view(model: RationaleModel, batch: Batch, logits: Tensor) -> Tensor:
+    """What a teacher says from its own rationale, its calibrated mask: label logits (B, K).
+
+    Of an image the mask holds at most MOST_SELECTED times the rate, the largest logits: a training step that may not
+    look at masks computes so many patches and no more.
+    """
+    config = model.config
+    options = {"rate": config.rate, "cut": config.cut}
+    mask, _ = masks.evaluation_mask("calibrated", logits, batch.unit_mask, **options)
+    if config.reader.modality == "text":  # whose units are several tokens
+        return model.predict(batch, mask)
+    most = math.ceil(MOST_SELECTED * config.rate * mask.shape[1])
+    with at_most(most):
+        return model.predict(batch, masks.at_most(mask, logits, most))
 
 
 def pays(config: TrainConfig, data: Encoded, rows: int) -> bool:
@@ -63,12 +85,9 @@ def compute(model, data: Encoded, heard: Heard = lambda done, all_: None) -> Kep
     label, done = torch.zeros(len(data), len(model.config.classes)), 0
     for rows, batch in batches(data, SIZE, device=next(model.parameters()).device):
         logits = model.select(batch).float()
-        mask, _ = masks.evaluation_mask(
-            "calibrated", logits, batch.unit_mask, rate=model.config.rate, cut=model.config.cut
-        )
         here = torch.from_numpy(rows)
         selection[here, : logits.shape[1]] = logits.cpu()
-        label[here] = model.predict(batch, mask).float().cpu()
+        label[here] = own_view(model, batch, logits).float().cpu()
         done += len(rows)
         heard(done, len(data))
     return Kept(selection, label)

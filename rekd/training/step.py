@@ -57,6 +57,7 @@ class Step:
         self.way = Working(objective) if on_copies else Plain(objective, accelerator)
         if engine == "compile":
             compile_parts(objective)
+            feed.compile()
         world, device = accelerator.num_processes, accelerator.device
         self.alone = world * config.accumulation == 1
         self.number = torch.zeros((), dtype=torch.int64, device=device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rekd import losses, masks
+from rekd import masks
 from rekd.config import TrainConfig
-from rekd.models import RationaleModel, mean_by_unit, spread_to_tokens
-from rekd.models.backbone import Hidden
+from rekd.models import RationaleModel, spread_to_tokens
 from rekd.training.feed import Pair
+from rekd.training.kept import own_view
+from rekd.training.terms import Chosen, choose, conclude, temperature
 from rekd.types import Batch
 
 OTHER_NOISE = 7919
@@ -76,7 +77,7 @@ class Objective(nn.Module):
             tau, spread = chosen.tau, chosen.spread
         else:
             features, spread = self.model.features(batch), self._unlearnt(batch, step)
-            tau = _temperature(config, step)
+            tau = temperature(config, step)
         hidden = self.model.read(batch, features, spread)
         if config.kind == "rekd":
             given |= self._taught(pair, taught, chosen)
@@ -112,12 +113,8 @@ class Objective(nn.Module):
         if pair.kept is not None:
             return pair.kept.selection, pair.kept.label if own else None
         with self.beside(batch.ids.device):
-            logits, config = self.teacher.select(batch), self.teacher.config
-            if not own:
-                return logits, None
-            options = {"rate": config.rate, "cut": config.cut}
-            mask, _ = masks.evaluation_mask("calibrated", logits, batch.unit_mask, **options)
-            return logits, self.teacher.predict(batch, mask)
+            logits = self.teacher.select(batch)
+            return logits, own_view(self.teacher, batch, logits) if own else None
 
     def _taught(self, pair: Pair, asked, chosen: Chosen) -> dict[str, Any]:
         """What a student's loss needs of its teacher: its label logits, and both sides' gates before the temperature.
@@ -137,102 +134,6 @@ class Objective(nn.Module):
                 )
         gates = ((teacher_logits, other), (chosen.logits, chosen.noise), found)
         return {"teacher_labels": teacher_labels, "gates": gates}
-
-
-@dataclass(frozen=True, eq=False)
-class Chosen:
-    """What a student's generator chose at a step, and with what.
-
-    tau: the temperature. logits, noise, mask: (B, N). other: (B, N), the teacher's noise. rates: (B,), r_i. spread:
-    (B, T), the mask on tokens.
-    """
-
-    tau: float | Tensor
-    logits: Tensor
-    noise: Tensor
-    other: Tensor
-    mask: Tensor
-    rates: Tensor
-    spread: Tensor
-
-
-def choose(
-    config: TrainConfig, starts: Sequence[int], strides: Tensor, token_logits: Tensor, batch: Batch, step: int | Tensor
-) -> Chosen:
-    """Masks from the logits of tokens (B, T); a pure function, which can be compiled.
-
-    Args:
-        starts: of the student's noise, and of the teacher's where it is another. strides: see `masks.logistic`.
-    """
-    tau, logits = _temperature(config, step), mean_by_unit(token_logits, batch)
-    number = torch.as_tensor(step, dtype=torch.int64, device=batch.ids.device)
-    noises = [masks.logistic(start, number, batch.ids, strides) for start in starts]
-    mask = masks.straight_through(logits, noises[0], tau, batch.unit_mask)
-    rates, spread = losses.selected_rate(mask, batch.unit_mask), spread_to_tokens(mask, batch)
-    return Chosen(tau, logits, noises[0], noises[-1], mask, rates, spread)
-
-
-def _temperature(config: TrainConfig, step: int | Tensor) -> float | Tensor:
-    return masks.temperature(step, config.steps - 1, config.tau_start, config.tau_end)
-
-
-def conclude(
-    classify: Callable[[Hidden], Tensor],
-    hidden: Hidden,
-    config: TrainConfig,
-    fixed_length: int,
-    tau: float | Tensor,
-    labels: Tensor,
-    given: Mapping[str, Any],
-) -> dict[str, Tensor]:
-    """`loss_terms` from the predictor's hidden states and its head; a pure function, which can be compiled."""
-    return loss_terms(config, fixed_length, tau, classify(hidden).float(), labels, **given)
-
-
-def loss_terms(
-    config: TrainConfig,
-    fixed_length: int,
-    tau: float | Tensor,
-    label_logits: Tensor,
-    labels: Tensor,
-    *,
-    rates: Tensor | None = None,
-    mean_rate: Tensor | None = None,
-    dual: Tensor | float = 0.0,
-    gates: tuple | None = None,
-    teacher_labels: Tensor | None = None,
-) -> dict[str, Tensor]:
-    """The terms that `Objective` gives, from what its models said; a pure function, which can be compiled.
-
-    Args:
-        rates: (B,) share of the units selected. gates: teacher's and student's selection logits, each with its noise,
-            (B, N), and where both exist (B, N) bool. teacher_labels: (B, K). Others: see `Objective`.
-    """
-    terms = {"task": losses.task_loss(label_logits, labels).mean()}
-    if rates is not None:
-        terms["rate"] = _rate_loss(config, fixed_length, rates, mean_rate, dual)
-        terms["r"] = rates.detach().mean()
-    if gates is not None:
-        (theirs, other), (mine, noise), found = gates
-        pair = (theirs + other) / tau, (mine.float() + noise) / tau
-        terms["rationale"] = losses.rationale_distillation(*pair, found).mean()
-    if teacher_labels is not None:
-        terms["prediction"] = losses.prediction_distillation(teacher_labels, label_logits, tau).mean()
-    terms["total"] = losses.total_loss(terms, config.alpha, config.lambda_r, config.parts)
-    terms["accuracy"] = (label_logits.argmax(1) == labels).float().mean()
-    return terms
-
-
-def _rate_loss(config: TrainConfig, fixed_length: int, rates: Tensor, mean_rate: Tensor | None, dual) -> Tensor:
-    whole = rates.mean().detach() if mean_rate is None else mean_rate
-    if config.rate_form == "count":
-        target, length = config.rate * fixed_length, fixed_length
-        penalty = losses.count_rate_loss(rates * length, whole * length, target, config.rate_weight)
-    elif config.rate_form == "auto":
-        penalty = losses.batch_rate_loss(rates, whole, config.rate, config.rate_weight, dual)
-    else:
-        penalty = torch.zeros_like(rates)
-    return (penalty + config.example_rate_weight * losses.example_rate_loss(rates, config.rate)).mean()
 
 
 class Beside:

@@ -158,6 +158,7 @@ def compile_parts(objective: Objective) -> None:
     What can't be compiled here, for want of a C compiler or of Triton, is left as it is with a warning in the log.
     """
     torch._dynamo.config.suppress_errors = True
+    torch._dynamo.config.recompile_limit = 32  # lengths of batches, by towers, by whether a mask is met
     torch._functorch.config.donated_buffer = False  # the pull of each term goes through one graph several times
     for name in PURE:
         setattr(objective, name, torch.compile(getattr(objective, name), dynamic=False))

@@ -98,7 +98,7 @@ def test_shifts_are_exact_and_outside_is_the_fill_colour():
     images = torch.arange(2 * 3 * 4 * 4, dtype=torch.uint8).view(2, 3, 4, 4)
     # draws of 0, .5 and just below 1 are shifts by -1, 0 and +1 source pixels
     draws = torch.tensor([[0.0, 0.5, 0.0], [0.5, 0.99, 0.0]])
-    moved = shift_and_flip(images, draws, 1, True, (7, 8, 9))
+    moved = shift_and_flip(images, draws, 1, True, torch.tensor((7, 8, 9), dtype=torch.uint8))
     assert torch.equal(moved[0, :, 1:], images[0, :, :-1])
     assert moved[0, :, 0].tolist() == [[7] * 4, [8] * 4, [9] * 4]
     assert torch.equal(moved[1, :, :, :-1], images[1, :, :, 1:])
@@ -107,9 +107,9 @@ def test_shifts_are_exact_and_outside_is_the_fill_colour():
 
 def test_flip_mirrors_left_and_right_and_only_where_allowed():
     images = torch.arange(48, dtype=torch.uint8).view(1, 3, 4, 4)
-    draws = torch.tensor([[0.5, 0.5, 0.9]])
-    assert torch.equal(shift_and_flip(images, draws, 0, True, (0, 0, 0)), images.flip(3))
-    assert torch.equal(shift_and_flip(images, draws, 0, False, (0, 0, 0)), images)
+    draws, black = torch.tensor([[0.5, 0.5, 0.9]]), torch.zeros(3, dtype=torch.uint8)
+    assert torch.equal(shift_and_flip(images, draws, 0, True, black), images.flip(3))
+    assert torch.equal(shift_and_flip(images, draws, 0, False, black), images)
 
 
 def test_shifts_and_flips_are_even():

@@ -7,15 +7,16 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from helpers import same, text_config, tiny_tokenizer
+from helpers import IMAGE_ARCHS, image_config, same, text_config, tiny_tokenizer
 from stepping import images, texts
 
 from rekd import masks
 from rekd.config import TrainConfig
 from rekd.data import encode
 from rekd.models import build
+from rekd.models.backbone import fixed_shapes
 from rekd.training import kept
-from rekd.training.kept import keep, pays
+from rekd.training.kept import keep, own_view, pays
 from rekd.units import ImageReader, TextReader
 
 
@@ -56,6 +57,26 @@ def test_each_example_has_the_teachers_logits_and_what_it_says_from_its_calibrat
         mask, _ = masks.evaluation_mask("calibrated", logits, batch.unit_mask, rate=0.25, cut=-1.0)
         same(found.selection[row, : logits.shape[1]], logits[0], atol=1e-4)
         same(found.label[row], asked.model.predict(batch, mask)[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("arch", IMAGE_ARCHS)
+@pytest.mark.parametrize("share", [0.05, 1.0])
+def test_of_an_image_a_teacher_sees_its_mask_and_no_more_patches_than_a_step_computes(arch, share):
+    torch.manual_seed(2)
+    config = image_config(arch, size=(64, 64), patch=(8, 8), rate=0.1)
+    model = build(config).eval()
+    batch = encode(images(12), ImageReader(config.reader)).batch(range(12))
+    logits, lengths = model.select(batch).detach(), []
+    model.config = replace(config, cut=float(logits.quantile(1 - share)) - 1e-6)
+    mask, _ = masks.evaluation_mask("calibrated", logits, batch.unit_mask, rate=0.1, cut=model.config.cut)
+    mask &= masks.top_k_mask(logits, batch.unit_mask, 20 / 64)
+    assert (mask.sum(1) == 20).all() == (share == 1)
+    wanted = model.predict(batch, mask)
+    model.predictor.blocks()[0].register_forward_hook(lambda _, given, __: lengths.append(given[0].shape[1]))
+    same(own_view(model, batch, logits), wanted, atol=1e-5)
+    with fixed_shapes():
+        same(own_view(model, batch, logits), wanted, atol=1e-5)
+    assert lengths[-1] == 20 + model.predictor.prefix, "three times the rate, whatever the masks hold"
 
 
 def test_it_is_computed_once_for_a_teacher_a_split_and_a_precision(folder, data):

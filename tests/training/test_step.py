@@ -220,7 +220,7 @@ def test_the_learning_rate_rises_then_falls_to_nothing():
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # dynamo looks at all it meets
 @pytest.mark.parametrize(
     "modality, values",
-    [("image", {}), ("text", {"shared_noise": False}), ("image", {"accumulation": 2})],
+    [("image", {"augment": True}), ("text", {"shared_noise": False}), ("image", {"accumulation": 2})],
     ids=["image", "noises", "parts"],
 )
 def test_what_is_compiled_makes_the_steps_that_it_makes_as_it_is(monkeypatch, modality, values):
@@ -234,6 +234,7 @@ def test_what_is_compiled_makes_the_steps_that_it_makes_as_it_is(monkeypatch, mo
     kept = torch._dynamo.config.patch(suppress_errors=False), torch._functorch.config.patch(donated_buffer=True)
     with kept[0], kept[1], fixed_shapes():  # shapes as of captured steps
         compile_parts(steps[1].objective)
+        steps[1].feed.compile()
         for step in steps:
             for number in range(3):
                 step(number, measured=number == 1)
