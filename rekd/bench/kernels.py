@@ -38,7 +38,7 @@ def profile(step: Callable[[int], Any], first: int) -> Profile:
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as recorded
 
-    with recorded(activities=[ProfilerActivity.CUDA]) as found:
+    with recorded(activities=[ProfilerActivity.CUDA], acc_events=True) as found:
         for number in range(first, first + STEPS):
             step(number)
         torch.cuda.synchronize()

@@ -50,6 +50,7 @@ def choose(
 
 
 def temperature(config: TrainConfig, step: int | Tensor) -> float | Tensor:
+    """tau at a step of a run."""
     return masks.temperature(step, config.steps - 1, config.tau_start, config.tau_end)
 
 

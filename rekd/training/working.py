@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
@@ -157,6 +158,7 @@ def compile_parts(objective: Objective) -> None:
 
     What can't be compiled here, for want of a C compiler or of Triton, is left as it is with a warning in the log.
     """
+    warnings.filterwarnings("ignore", "(?s).*Online softmax is disabled")  # a matter between the compiler's authors
     torch._dynamo.config.suppress_errors = True
     torch._dynamo.config.recompile_limit = 32  # lengths of batches, by towers, by whether a mask is met
     torch._functorch.config.donated_buffer = False  # the pull of each term goes through one graph several times
