@@ -141,6 +141,9 @@ class TrainConfig:
     """Weight of task + rate against distillation; paper swept 0, .3, .5, .7, 1; .3 in the feasibility runs."""
     lambda_r: float = 0.5
     """Weight of rationale distillation within the distillation terms (paper)."""
+    temper_rationale: bool = False
+    """On (ours): the rationale term is times min(1, tau). Its gradient grows as 1 / tau, which at the paper's last tau
+    leaves next to nothing of the step's length, once it is clipped, to the task."""
     parts: str = "both"
     teacher_view: str = "own"
     """The paper's figure; official: student."""

@@ -65,7 +65,12 @@ def prediction_distillation(teacher_logits: Tensor, student_logits: Tensor, tau:
     return tau**2 * (log_teacher.exp() * (log_teacher - log_student)).sum(1)
 
 
-def total_loss(terms: dict[str, Tensor], alpha: float, lambda_r: float, parts: str) -> Tensor:
+def tempering(tau: float | Tensor) -> float | Tensor:
+    """min(1, tau): what keeps the pull of the rationale term, which grows as 1 / tau, from growing below tau 1."""
+    return tau.clamp(max=1.0) if isinstance(tau, Tensor) else min(1.0, tau)
+
+
+def total_loss(terms: dict[str, Tensor], alpha: float, lambda_r: float | Tensor, parts: str) -> Tensor:
     """alpha (task + rate) + (1 - alpha) (lambda_r rationale + prediction); without a teacher task + rate alone.
 
     Args:

@@ -100,6 +100,14 @@ def seeded():
 
 
 @pytest.fixture(autouse=True)
+def itself():
+    """Streamlit's AppTest leaves the script of a page as the main module, which spawned processes would run again."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
+
+
+@pytest.fixture(autouse=True)
 def at_home():
     """A test that leaves another working directory behind fails itself, and not whatever comes after it."""
     before = os.getcwd()

@@ -68,6 +68,7 @@ def _ablations(student: Student) -> Iterator[Row]:
         yield changed(f"{parts}-only", f"{parts} only", parts=parts)
     yield changed("student-view", "the teacher reads the student's mask", teacher_view="student")
     yield changed("own-noise", "independent noise", shared_noise=False)
+    yield changed("tempered", "lambda_r falls with the temperature", temper_rationale=True)
     teacher = f"{student.task}-teacher"
     yield changed("teachers-vary", "another teacher for each seed", learns={"teacher": (teacher, SAME)})
     yield changed("self", "its own RE as teacher", learns={"teacher": (f"{student.name}-re", SAME)})

@@ -31,6 +31,7 @@ SETTINGS = (
     "rate",
     "alpha",
     "lambda_r",
+    "temper_rationale",
     "parts",
     "teacher_view",
     "shared_noise",

@@ -34,6 +34,7 @@ HELP: dict[str, str] = {
     "rate": "share of the units to select, 0 to 1; 0: the task's own",
     "alpha": "weight of task and rate against distillation, 0 to 1 (kind rekd)",
     "lambda_r": "weight of the teacher's selections within distillation (kind rekd)",
+    "temper_rationale": "lambda_r falls with the temperature, once that is below 1",
     "parts": f"what is learnt from the teacher: {_one_of(PARTS)}",
     "teacher_view": f"what the teacher predicts from: {_one_of(TEACHER_VIEWS)} (own or drawn selection, the student's)",
     "shared_noise": "teacher and student draw their masks with the same noise",

@@ -96,7 +96,8 @@ def loss_terms(
         terms["rationale"] = losses.rationale_distillation(*pair, found).mean()
     if teacher_labels is not None:
         terms["prediction"] = losses.prediction_distillation(teacher_labels, label_logits, tau).mean()
-    terms["total"] = losses.total_loss(terms, config.alpha, config.lambda_r, config.parts)
+    lambda_r = config.lambda_r * (losses.tempering(tau) if config.temper_rationale else 1)
+    terms["total"] = losses.total_loss(terms, config.alpha, lambda_r, config.parts)
     terms["accuracy"] = (label_logits.argmax(1) == labels).float().mean()
     return terms
 

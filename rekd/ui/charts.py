@@ -59,7 +59,8 @@ def weights(config: TrainConfig) -> str:
         return ""
     if config.kind == "re":
         return "total = task + rate"
-    parts = {"rationale": f"{config.lambda_r:g} rationale", "prediction": "prediction"}
+    falling = "min(1, tau) " if config.temper_rationale else ""
+    parts = {"rationale": f"{config.lambda_r:g} {falling}rationale", "prediction": "prediction"}
     taught = " + ".join(parts.values()) if config.parts == "both" else parts[config.parts]
     return f"total = {config.alpha:g} (task + rate)<br>+ {1 - config.alpha:g} ({taught})"
 

@@ -20,6 +20,7 @@ FROM = {
     "rate": "0.15 of the patches and 0.10 of the words are the paper's; each data set brings its own.",
     "alpha": "0.3 is ours; the paper swept 0, 0.3, 0.5, 0.7 and 1.",
     "lambda_r": "0.5 is the paper's.",
+    "temper_rationale": "Off is the paper's. On, the term leaves the task room as the temperature falls.",
     "parts": "both is the paper's.",
     "teacher_view": "own is the paper's figure, student the official code.",
     "shared_noise": "On is ours: two equal generators then cost nothing.",

@@ -106,6 +106,20 @@ def test_distillation_moves_the_student_towards_the_teacher():
     assert (model.select(pair.student) - teacher.select(pair.student)).abs().mean() < before / 2
 
 
+@pytest.mark.parametrize(("step", "weight"), [(0, 1.0), (4, 1.0), (10, 0.1)])
+def test_a_tempered_rationale_weighs_less_as_tau_falls_below_1(step, weight):
+    config = run(kind="rekd", teacher="t", steps=11, alpha=0.0, parts="rationale", lambda_r=0.5)
+    model, teacher, pair = student(), student(), text_pair()
+    teacher.selector.weight.data.mul_(20)
+    plain, tempered = (
+        Objective(model, each, Teacher(teacher))(pair, torch.tensor(step), None, 0.0)
+        for each in (config, replace(config, temper_rationale=True))
+    )
+    assert plain["rationale"] > 0 and torch.equal(plain["rationale"], tempered["rationale"])
+    same(tempered["total"], weight * plain["total"], atol=1e-6, rtol=1e-4)
+    same(losses.tempering(0.25), 0.25, atol=0)
+
+
 @pytest.mark.parametrize("view", ["own", "own-sampled", "student"])
 def test_each_view_shows_the_teacher_the_mask_it_names(view):
     teacher, model, pair = student(), student(), text_pair()

@@ -87,6 +87,8 @@ def test_the_axis_of_losses_is_logarithmic_only_where_values_are_far_apart_and_t
 )
 def test_how_the_terms_are_weighed_is_said(parts, said):
     assert charts.weights(replace(REKD, parts=parts)) == f"total = 0.3 (task + rate)<br>+ 0.7 ({said})"
+    tempered = charts.weights(replace(REKD, temper_rationale=True))
+    assert tempered.endswith("0.7 (0.5 min(1, tau) rationale + prediction)")
     assert charts.weights(RE) == "total = task + rate" and charts.weights(CLS) == ""
 
 

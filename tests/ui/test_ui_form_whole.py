@@ -22,7 +22,11 @@ USUAL = config_of("laptop", "re").learning_rate
         ("cls", ["f_learning_rate"], ["f_teacher", "f_alpha", "f_rate", "f_masking"]),
         ("random", ["f_rate", "f_masking"], ["f_teacher", "f_alpha", "f_tau_start"]),
         ("re", ["f_rate", "f_tau_start"], ["f_teacher", "f_alpha", "f_shared_noise"]),
-        ("rekd", ["f_teacher", "f_alpha", "f_lambda_r", "f_parts", "f_teacher_view", "f_shared_noise"], []),
+        (
+            "rekd",
+            ["f_teacher", "f_alpha", "f_lambda_r", "f_parts", "f_temper_rationale", "f_shared_noise"],
+            [],
+        ),
     ],
 )
 def test_fields_that_do_not_apply_are_not_there(kind, there, away):
