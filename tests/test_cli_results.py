@@ -76,7 +76,27 @@ def test_own_runs_are_shown_alone(file, capsys):
 
 def test_a_task_without_rows_is_refused_with_those_that_have_some(file, capsys):
     assert main(["results", "--from", str(file), "--task", "imbd"]) == 2
-    assert "no row is of task 'imbd'" in capsys.readouterr().err
+    assert (
+        "no row is of task 'imbd'; tasks of the results are imdb, cifar10, cifar100, digits" in capsys.readouterr().err
+    )
+
+
+def test_a_task_and_a_part_that_do_not_meet_are_told_where_they_have_rows(file, tmp_path, capsys):
+    assert main(["results", "--from", str(file), "--task", "cifar100", "--part", "headline"]) == 2
+    said = "no row of task cifar100 is in part headline; those of that task are in teachers, sizes"
+    assert said in capsys.readouterr().err
+    assert main(["results", "--from", str(file), "--task", "imbd", "--part", "headline"]) == 2
+    assert "tasks of part headline are imdb, cifar10\n" in capsys.readouterr().err
+    write_results(file, [made()])
+    assert main(["results", "--from", str(file), "--part", "own"]) == 2
+    assert "no own run is among these results" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "said"), [("none.parquet", "there is no such file"), ("", "a folder")])
+def test_a_named_file_that_is_none_is_refused(tmp_path, capsys, name, said):
+    assert main(["results", "--from", str(tmp_path / name)]) == 2
+    told = capsys.readouterr()
+    assert not told.out and f"--from is {tmp_path / name}" in told.err and said in told.err
 
 
 def test_everything_is_written_as_json(file, tmp_path, capsys):
@@ -112,10 +132,18 @@ def test_collecting_adds_replaces_and_says_what_it_passed_over(file, tmp_path, c
     assert "of yours: mine" in capsys.readouterr().out
 
 
-def test_collecting_makes_the_file_where_there_is_none(tmp_path):
+def test_collecting_makes_the_file_where_there_is_none(tmp_path, capsys):
     run, to = run_of(tmp_path, "one"), tmp_path / "new.parquet"
     assert main(["results", "collect", str(run), "--to", str(to)]) == 0
     assert [result.name for result in read_results(to)] == ["one"]
+    assert f"{to} holds 1 result; 1 was read" in capsys.readouterr().out
+
+
+def test_where_no_run_is_done_nothing_is_written(tmp_path, capsys):
+    run, to = run_of(tmp_path, "one", state="stopped"), tmp_path / "new.parquet"
+    assert main(["results", "collect", str(run), "--to", str(to)]) == 1
+    told = capsys.readouterr()
+    assert f"Passed over: {run} is stopped" in told.out and "No result was read" in told.err and not to.exists()
 
 
 def test_a_file_that_is_no_results_file_is_left_alone(tmp_path, capsys):

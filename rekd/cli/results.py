@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,12 @@ from rekd.results.row import PARTS
 
 if TYPE_CHECKING:
     from rekd.results.record import Result
+    from rekd.results.summary import Aggregate
 
 SECONDS, FEWEST = 1.0, 5
 """That answers of a model are timed for, and how many there are at the least."""
+NOTHING = 1
+"""Exit code where no run was read."""
 
 
 def add_results(commands) -> None:
@@ -68,6 +72,9 @@ def _show(arguments: argparse.Namespace) -> int:
     if arguments.json:
         check_writable("--json", arguments.json)
     path = _file(arguments.source)
+    if arguments.source and not path.is_file():
+        what = "a folder" if path.is_dir() else "and there is no such file"
+        raise ValueError(f"--from is {path}, {what}; name a file that `python -m rekd results collect` has made")
     results = read_results(path)
     if not results:
         print(
@@ -88,8 +95,7 @@ def _tell(results: Sequence[Result], arguments: argparse.Namespace) -> None:
     every = aggregates(results)
     rows = [row for row in every if _wanted(row, arguments)]
     if not rows:
-        known = ", ".join(dict.fromkeys(row.task for row in every))
-        raise ValueError(f"no row is of task {arguments.task!r} in this part; tasks of the results are {known}")
+        raise ValueError(_no_row(every, arguments.task, arguments.part))
     pairs = [each for each in comparisons(every) if _wanted(each, arguments)]
     shown = [result for row in rows for result in row.results]
     shares = leaky_shares(shown, among=results)
@@ -99,6 +105,17 @@ def _tell(results: Sequence[Result], arguments: argparse.Namespace) -> None:
         told_apart = {"rows": rows, "comparisons": pairs, "leaks": shares, "results": shown}
         told_apart["published"] = [each for task in tasks for each in published(task)]
         write_json(arguments.json, {name: [each.to_dict() for each in them] for name, them in told_apart.items()})
+
+
+def _no_row(every: Sequence[Aggregate], task: str | None, part: str | None) -> str:
+    """Why no row is of a task and part, and where there are some; every part but own has rows."""
+    parts = dict.fromkeys(row.part for row in every if row.task == task)
+    known = dict.fromkeys(row.task for row in every if part in (None, row.part))
+    if parts:
+        return f"no row of task {task} is in part {part}; those of that task are in {', '.join(parts)}"
+    if not known:
+        return "no own run is among these results; `python -m rekd results collect RUNS` adds what yours measured"
+    return f"no row is of task {task!r}; tasks of {f'part {part}' if part else 'the results'} are {', '.join(known)}"
 
 
 def _wanted(each, arguments: argparse.Namespace) -> bool:
@@ -114,10 +131,14 @@ def _collect(arguments: argparse.Namespace) -> int:
     check_writable("--to", path)
     old = read_results(path)
     new = collect(arguments.runs, print, _measuring(arguments))
+    if not new:
+        print(f"No result was read from these folders, so nothing is written to {path}.", file=sys.stderr)
+        return NOTHING
     kept = merged(old, new)
     write_results(path, kept)
     own = sum(not result.row for result in new)
-    print(f"{path} holds {len(kept)} results; {len(new)} were read from these folders, {own} of them of own runs.")
+    held, read = f"{len(kept)} result{'s' * (len(kept) != 1)}", f"{len(new)} {'was' if len(new) == 1 else 'were'}"
+    print(f"{path} holds {held}; {read} read from these folders, {own} of them of own runs.")
     return 0
 
 

@@ -44,16 +44,15 @@ def _run(arguments: argparse.Namespace) -> int:
     from rekd.results.items import items
     from rekd.results.protocol import find_rows
     from rekd.training.runs import home
+    from rekd.training.sweep_local import devices_for
 
     between("--together", arguments.together, 1, 64)
     root = arguments.out or home() / FOLDER
     every = items(find_rows(arguments.rows), root, arguments.seed)
     todo = [item for item in every if not item.done]
+    devices = devices_for(arguments.device)
     if arguments.dry_run:
         print("\n".join(_listed(every)))
-    from rekd.training.sweep_local import devices_for
-
-    devices = devices_for(arguments.device)
     done = f", {len(every) - len(todo)} of them done" if len(todo) < len(every) else ""
     where = ", ".join(devices) + (f", {arguments.together} together" if arguments.together > 1 else "")
     _say(f"{len(every)} run{'s' * (len(every) != 1)}{done}; on {where}; in {root}.")

@@ -6,6 +6,7 @@ and no run trains on it. Each run's step is chosen by dev accuracy under top-k a
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -31,15 +32,17 @@ def find_rows(patterns: Sequence[str]) -> list[Row]:
     """Rows by their names, by patterns such as imdb-*, or by parts; all where none is given.
 
     Raises:
-        ValueError: one names nothing, with what there is.
+        ValueError: one names nothing, with what is nearest and what there is.
     """
     all_rows, found = rows(), []
     for pattern in patterns or ("*",):
         here = [row for row in all_rows if row.part == pattern or fnmatch.fnmatchcase(row.name, pattern)]
         if not here:
+            near = difflib.get_close_matches(pattern, [*(row.name for row in all_rows), *PARTS], 1, 0.8)
+            meant = f" Did you mean {near[0]}?" if near else ""
             raise ValueError(
-                f"No row of the protocol is called {pattern!r}. Give a name such as {all_rows[0].name}, a pattern such "
-                f"as imdb-*, or a part: {', '.join(PARTS)}."
+                f"No row of the protocol is called {pattern!r}.{meant} Give a name such as {all_rows[0].name}, a "
+                f"pattern such as imdb-*, or a part: {', '.join(PARTS)}."
             )
         found += [row for row in here if row not in found]
     return found

@@ -133,6 +133,6 @@ def read_results(path: Path) -> list[Result]:
         return [Result.from_dict(json.loads(text)) for text in table.column("record").to_pylist()]
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{path} holds no results that can be read: {error}. Restore it from the repository, or make it again: "
-            "python -m rekd results collect RUNS"
+            f"{path} holds no results that can be read: {str(error).rstrip('.')}. Restore it from the repository, or "
+            "make it again: python -m rekd results collect RUNS"
         ) from error

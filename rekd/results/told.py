@@ -1,4 +1,4 @@
-"""The results as text, for a terminal: tables by task and student, comparisons, leaks, and the paper's numbers."""
+"""The results as text, for a terminal: tables, comparisons, leaks, the paper's numbers, and what is not run yet."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from rekd.measures.verdict import COUNT_MARGIN
 from rekd.results.comparisons import Comparison, LeakyShare
 from rekd.results.published import SEEDS, SOURCE, Published, published
 from rekd.results.row import KINDS, PARTS
@@ -18,7 +19,7 @@ TITLES = {**PARTS, OWN: "Own runs, which belong to no row of the protocol"}
 WIDTH = 110
 """Characters of a line of prose."""
 
-_HEAD = ("row", "accuracy", "seeds", "leaky", "rate", "random", "count", "mask", "swap", "again by")
+_HEAD = ("row", "accuracy", "seeds", "leaky", "rate", "random", "count", "mask", "swap", "steps", "at", "again by")
 _SELECTED = ("what is selected, of honest runs", "certainty")
 _CLASSES = ("lowest class rate", "highest class rate", "most empty")
 _BY_RULE = ("accuracy at realised rate, by mask rule", *RULES, "empty")
@@ -32,6 +33,8 @@ _LEGEND = (
     "random masks at the nominal rate. count, mask: accuracy of guessing the label from the number, or the places, of "
     "selected units. swap: how much more often a mask laid on another input makes the predictor say its class; it "
     "decides, its bound is 0.05. empty: share of masks that select nothing, before repair.",
+    "steps, at: of training, beyond those of a run that a row starts from, and the learning rate. Kinds are trained "
+    "for as many steps, and at the learning rate, that suits each; of the students, RE alone may stop early.",
     "what is selected: of the units that top-k selects on dev, the share that is punctuation, stop words, or patches "
     "of the outermost ring, and in brackets that of all units. certainty: mean |2s - 1| of the gates on dev, 0 a coin, "
     "1 nothing left to chance. class rates: the classes of test with the smallest and the largest mean rate, under "
@@ -49,13 +52,15 @@ def told(
 ) -> Iterator[str]:
     """Everything, line by line. tasks: those whose published numbers are told."""
     yield from tables(rows)
-    for text in _LEGEND:
+    for text in _LEGEND if any(row.results for row in rows) else ():
         yield from prose(text)
     yield from compared(pairs)
     if pairs:
         yield from prose(_TEST)
     yield from leaks(shares)
+    yield from counted(rows)
     yield from papers(tasks)
+    yield from lacking(rows)
 
 
 def prose(text: str) -> list[str]:
@@ -87,11 +92,11 @@ def accuracy(row: Aggregate) -> str:
 
 
 def tables(found: Sequence[Aggregate]) -> Iterator[str]:
-    """For each part, task and size a table of the rows that have runs, and the names of those that were not run yet."""
+    """For each part, task and size a table of the rows that have runs."""
     for part, title in TITLES.items():
         groups: dict[tuple[str, str], list[Aggregate]] = {}
         for row in found:
-            if row.part == part:
+            if row.part == part and row.results:
                 groups.setdefault((row.task, row.size), []).append(row)
         if groups:
             yield from ("", title)
@@ -101,28 +106,31 @@ def tables(found: Sequence[Aggregate]) -> Iterator[str]:
 
 
 def _table(rows: Sequence[Aggregate]) -> Iterator[str]:
-    there = [row for row in rows if row.results]
-    if there:
-        yield from aligned([_HEAD, *map(_cells, there)])
-    if ruled := [row for row in there if row.of("accuracy sampled", every=True).n]:
-        yield from aligned([_BY_RULE, *map(_by_rule, ruled)])
-    if selecting := [row for row in there if row.selects]:
-        sorts = sorts_of(selecting)
-        head = (*_SELECTED, *(f"{sort} (of all)" for sort in sorts), *_CLASSES)
-        yield from aligned([head, *(_selected(row, sorts) for row in selecting)])
-    for row in there:
-        yield from _lacking(row)
-    if absent := [row.name for row in rows if not row.results]:
-        yield "    Not run yet, each by `python -m rekd results run NAME`:"
-        yield from (f"      {line}" for line in textwrap.wrap(", ".join(absent), WIDTH, break_on_hyphens=False))
+    yield from _filled(_HEAD, map(_cells, rows))
+    yield from _filled(_BY_RULE, (_by_rule(row) for row in rows if row.of("accuracy sampled", every=True).n))
+    selecting = [row for row in rows if row.selects]
+    sorts = sorts_of(selecting)
+    head = (*_SELECTED, *(f"{sort} (of all)" for sort in sorts), *_CLASSES)
+    yield from _filled(head, (_selected(row, sorts) for row in selecting))
+    for row in rows:
+        if row.unmeasured and row.part != "choices":
+            yield f"    {row.name} is not measured on test yet with seed {_listed(row.unmeasured)}."
+
+
+def _filled(head: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
+    """A table without its columns of dashes alone; nothing where names would be all that it holds."""
+    columns = [column for column in zip(head, *body, strict=True) if {*column[1:]} - {NONE}]
+    return aligned([*zip(*columns, strict=True)]) if len(columns) > 1 else []
 
 
 def _cells(row: Aggregate) -> tuple[str, ...]:
     rate = NONE if row.kind in ("cls", "kd") else percent(row.of("rate").mean)
     leaks = [row.of(name, every=True) for name in ("count", "mask", "swap")]
     others = (decimal(each.mean) for each in (row.of("random"), *leaks))
+    trained = row.results[0].config  # runs of a row differ in their seeds alone
+    how = str(trained["steps"]), f"{trained['learning_rate']:g}"
     again = row.rerun or f"{KINDS[row.kind]}, of yours: {', '.join(result.name for result in row.results)}"
-    return row.name, accuracy(row), f"{len(row.done)} of {len(row.wanted)}", _leaky(row), rate, *others, again
+    return row.name, accuracy(row), f"{len(row.done)} of {len(row.wanted)}", _leaky(row), rate, *others, *how, again
 
 
 def _by_rule(row: Aggregate) -> tuple[str, ...]:
@@ -153,14 +161,6 @@ def _leaky(row: Aggregate) -> str:
     """How many of the runs whose masks were measured."""
     measured = sum(result.honest is not None for result in row.results)
     return f"{len(row.leaky)} of {measured}" if measured else NONE
-
-
-def _lacking(row: Aggregate) -> Iterator[str]:
-    """Which seeds are missing, and which were not measured."""
-    if row.missing:
-        yield f"    {row.name} is not run yet with seed {_listed(row.missing)}."
-    if row.unmeasured and row.part != "choices":
-        yield f"    {row.name} is not measured on test yet with seed {_listed(row.unmeasured)}."
 
 
 def _listed(seeds: Iterable[int]) -> str:
@@ -213,6 +213,16 @@ def leaks(found: Sequence[LeakyShare]) -> Iterator[str]:
         yield from aligned([(each.title, f"{each.leaky} of {each.of}", f"{each.share:.0%}") for each in found])
 
 
+def counted(rows: Iterable[Aggregate]) -> Iterator[str]:
+    """How many of the runs whose masks were measured tell the label by their count; nothing where none were."""
+    if found := [run.report["leaks"] for row in rows for run in row.results if run.honest is not None]:
+        over = sum(each["count"] > 1 / len(each["classes"]) + COUNT_MARGIN for each in found)
+        yield from prose(
+            f"Of the {len(found)} run{'s' * (len(found) != 1)} counted, {over} {'is' if over == 1 else 'are'} outside "
+            f"the bound of the count of selected units, {COUNT_MARGIN} over chance, which does not decide."
+        )
+
+
 def papers(tasks: Iterable[str]) -> Iterator[str]:
     """The paper's accuracies of some tasks, marked as its own; nothing where it has none."""
     if found := [each for task in tasks for each in published(task)]:
@@ -223,3 +233,18 @@ def papers(tasks: Iterable[str]) -> Iterator[str]:
 def _published(each: Published) -> tuple[str, ...]:
     kind = f"{KINDS[each.kind]}, teacher" if each.teacher else KINDS[each.kind]
     return each.task, each.model, kind, number(Spread(SEEDS, each.accuracy, each.sd))
+
+
+def lacking(rows: Iterable[Aggregate]) -> Iterator[str]:
+    """By part, the rows that were not run yet, with the seeds where some were; nothing where all were run."""
+    parts: dict[str, list[str]] = {}
+    for row in rows:
+        if row.missing:
+            seeds = f" (seed {_listed(row.missing)})" if row.results else ""
+            parts.setdefault(row.part, []).append(row.name + seeds)
+    if parts:
+        yield from ("", "Not run yet; each is run by `python -m rekd results run NAME`, of a row or of a part")
+    width = max(map(len, parts), default=0)
+    for part, names in parts.items():
+        indents = {"initial_indent": f"    {part:<{width}}  ", "subsequent_indent": " " * (width + 6)}
+        yield from textwrap.wrap(", ".join(names), WIDTH, break_on_hyphens=False, **indents)

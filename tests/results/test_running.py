@@ -83,6 +83,14 @@ def test_rows_are_found_by_name_pattern_and_part():
         find_rows(["imbd-re"])
 
 
+def test_a_mistyped_row_or_part_is_answered_with_the_nearest():
+    for given, near in (("imdb-2-layers-rekdd", "imdb-2-layers-rekd"), ("headlines", "headline")):
+        with pytest.raises(ValueError, match=f"Did you mean {near}\\?"):
+            find_rows([given])
+    with pytest.raises(ValueError, match="No row of the protocol is called 'nothing'. Give a name"):
+        find_rows(["nothing"])
+
+
 def test_what_a_run_learns_from_comes_before_it_once(small_rows, tmp_path):
     found = items([WEAK, TAUGHT], tmp_path)
     assert names(found) == [
@@ -191,3 +199,10 @@ def test_the_command_lists_what_there_is_and_says_what_to_do_with_it(small_rows,
     )
     assert main(["results", "run", "nothing", "--out", str(tmp_path)]) == 2
     assert "No row of the protocol is called 'nothing'" in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_here_is_refused_before_anything_is_told(small_rows, tmp_path, capsys):
+    command = ["results", "run", "digits-tiny-rekd", "--out", str(tmp_path), "--dry-run", "--device", "cuda:77"]
+    assert main(command) == 2
+    told = capsys.readouterr()
+    assert not told.out and "no such device is here" in told.err

@@ -8,6 +8,7 @@ import pytest
 from results.made import made, some
 
 from rekd.results.comparisons import comparisons, leaky_shares
+from rekd.results.row import PARTS
 from rekd.results.statistics import Difference, Spread
 from rekd.results.summary import aggregates
 from rekd.results.told import NONE, accuracy, aligned, compared, interval, number, papers, percent, signed, tables, told
@@ -39,6 +40,8 @@ def test_a_row_has_its_numbers_and_the_command_that_runs_it_again():
         "0.510",
         "0.520",
         "0.004",
+        "2106",
+        "0.0001",
         "python -m rekd results run imdb-2-layers-re",
     ]
 
@@ -47,18 +50,21 @@ def test_a_leaky_run_is_counted_and_both_means_are_told():
     found = cells(text(some()), "imdb-2-layers-re")
     assert found[1].startswith("0.868 ± ") and "(all 0.869 ± " in found[1] and found[3] == "1 of 10"
     everybody_leaks = cells(text([made(accuracy=0.9, honest=False)]), "imdb-2-layers-re")
-    assert everybody_leaks[1] == f"{NONE} (all 0.900)" and everybody_leaks[-2] == "0.410", "what it leaks is told"
+    assert everybody_leaks[1] == f"{NONE} (all 0.900)" and everybody_leaks[-4] == "0.410", "what it leaks is told"
 
 
 def test_missing_seeds_are_named():
     lines = text(some())
     assert cells(lines, "imdb-2-layers-kd")[2] == "7 of 10"
-    assert "    imdb-2-layers-kd is not run yet with seed 2033, 2034, 2035." in lines
+    lines = text(some(), "imdb")[-20:]
+    assert any("headline   imdb-2-layers-kd (seed 2033, 2034, 2035)" in line for line in lines), "and no row in full"
 
 
-def test_rows_that_were_not_run_are_named_and_have_no_number():
+def test_rows_that_were_not_run_are_named_at_the_end_and_have_no_number():
     lines = text([made()], "imdb")
-    assert "    Not run yet, each by `python -m rekd results run NAME`:" in lines
+    start = lines.index("Not run yet; each is run by `python -m rekd results run NAME`, of a row or of a part")
+    assert all(line.startswith("    ") for line in lines[start + 1 :]), "nothing stands behind"
+    assert [line.split()[0] for line in lines[start + 1 :] if line[4] != " "] == list(PARTS)[:-1], "imdb has no digits"
     (line,) = [line for line in lines if "imdb-1-layer-re," in line]
     assert not any(sign in line for sign in ("0.", "%", NONE))
 
@@ -112,17 +118,43 @@ def test_leaky_runs_are_in_no_mean_of_what_is_selected():
     leaky = made(seed=2028, rate=0.9, honest=False, habits=dict.fromkeys(HABITS, 0.5))
     runs = [made(habits=HABITS), made(seed=2027, habits={**HABITS, "selected_punctuation": 0.05}), leaky]
     _, found = selected(text(runs), "imdb-2-layers-re")
-    assert found[1:] == ["0.900 ± 0.000", "4.0 ± 1.4% (13.0%)", NONE, "9.5% negative", "10.5% positive", "0.0%"]
-    _, found = selected(text([leaky]), "imdb-2-layers-re")
-    assert found[1:] == [NONE] * 6
+    assert found[1:] == ["0.900 ± 0.000", "4.0 ± 1.4% (13.0%)", "9.5% negative", "10.5% positive", "0.0%"]
+    assert not any("what is selected, of" in line for line in text([leaky])), "nothing honest is there to tell of"
 
 
 def test_what_was_not_measured_of_a_selection_is_a_dash_and_a_measured_nothing_is_not():
-    _, found = selected(text([made(habits={}, report={})]), "imdb-2-layers-re")
-    assert found[1:] == [NONE] * 6
+    runs = [made(habits=HABITS), made("imdb-2-layers-rekd", habits={}, report={})]
+    _, found = selected(text(runs), "imdb-2-layers-rekd")
+    assert found[1:] == [NONE] * 5
     nothing = {"selected_punctuation": 0.0, "all_punctuation": 0.13}
-    _, found = selected(text([made(habits=nothing), made(seed=2027, habits={})]), "imdb-2-layers-re")
-    assert found[1:4] == [NONE, "0.0% (13.0%), 1 run", NONE], "and of how many runs it is"
+    head, found = selected(text([made(habits=nothing), made(seed=2027, habits={})]), "imdb-2-layers-re")
+    assert found[1] == "0.0% (13.0%), 1 run", "and of how many runs it is"
+    assert head[1:3] == ["punctuation (of all)", "lowest class rate"], "columns of dashes alone are left out"
+
+
+def test_how_many_counts_tell_the_label_stands_below_the_leaks_and_decides_nothing():
+    told_of = "{} outside the bound of the count of selected units, 0.05 over chance, which does not decide."
+    honest = made(seed=2027)
+    over = replace(honest, report={**honest.report, "leaks": {**honest.report["leaks"], "count": 0.56}})
+    for runs, said in (([made(), over], "Of the 2 runs counted, 1 is"), ([made()], "Of the 1 run counted, 0 are")):
+        lines = text([*runs, made("imdb-2-layers-cls")])
+        assert told_of.format(said) in " ".join(lines[lines.index("Runs whose masks code the label") :])
+    assert not any("runs counted" in line for line in text([made("imdb-2-layers-cls")]))
+
+
+def test_training_budgets_are_told_of_every_kind():
+    lines = text([made(f"cifar10-64x3-{kind}") for kind in ("cls", "rekd")])
+    assert [cells(lines, f"cifar10-64x3-{kind}")[-3:-1] for kind in ("cls", "rekd")] == [
+        ["7000", "0.003"],
+        ["2450", "0.002"],
+    ]
+    assert "RE alone may stop early" in " ".join(lines)
+
+
+def test_rows_that_were_never_run_have_neither_table_nor_legend():
+    lines = text([], "cifar100")
+    assert not any(line.startswith(("accuracy:", "Teachers")) for line in lines)
+    assert any("cifar100-64x3-rekd" in line for line in lines)
 
 
 def test_rows_of_a_task_that_is_not_known_here_have_the_same_columns():
@@ -136,7 +168,7 @@ def test_only_rows_that_select_are_told_of_and_lines_stay_narrow():
     assert not any("what is selected, of" in line for line in lines)
     lines = text(some())
     starts = [number for number, line in enumerate(lines) if "what is selected, of" in line]
-    assert len(starts) == 9
+    assert len(starts) == 8, "and of the teacher made to leak there is nothing honest to tell"
     assert all(len(line) <= 160 for start in starts for line in lines[start : start + 4])
 
 
