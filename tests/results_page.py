@@ -33,7 +33,7 @@ def selections(at) -> list[str]:
 def lines(table: str) -> dict[str, str]:
     found = {}
     for line in re.findall(r"<tr(?: class=\"rk-control\")?>(.*?)</tr>", table)[1:]:
-        name = re.search(r'class="rk-name">([^<]*)</div></th>', line)
+        name = re.search(r'class="rk-name">([^<]*)</div>', line)
         found[name.group(1)] = " ".join(text_of(line.replace("<td", " <td").replace("<div", " <div")).split())
     return found
 

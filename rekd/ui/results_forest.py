@@ -13,7 +13,7 @@ from html import escape
 from rekd.results.statistics import Difference
 
 STYLE = """<style>
-.rk-forest{display:grid;grid-template-columns:minmax(9rem,1.4fr) minmax(9rem,2fr) 9.5rem 10.5rem;column-gap:1rem;
+.rk-forest{display:grid;grid-template-columns:minmax(9rem,1.4fr) minmax(9rem,2fr) 9.5rem 11.5rem;column-gap:1rem;
   font-variant-numeric:tabular-nums;font-size:.93rem}
 .rk-forest>div{display:contents}
 .rk-forest>div>div{padding:.4rem 0;border-bottom:1px solid color-mix(in srgb,currentColor 12%,transparent)}
@@ -23,9 +23,14 @@ STYLE = """<style>
 .rk-forest-track>*{position:absolute;top:50%;transform:translate(-50%,-50%)}
 .rk-forest-track .rk-forest-zero{top:0;height:100%;width:0;border-left:1.5px dashed
   color-mix(in srgb,currentColor 55%,transparent);transform:none}
-.rk-forest-track .rk-forest-span{height:.2rem;transform:translateY(-50%);background:var(--rk-forest)}
-.rk-forest-track .rk-forest-dot{width:.78rem;height:.78rem;border-radius:50%;background:var(--rk-forest)}
-.rk-forest-track .rk-forest-open{background:light-dark(#fff,#14161a);border:.16rem solid var(--rk-forest)}
+.rk-forest-track .rk-forest-span{height:1.15rem;min-width:4px;box-sizing:border-box;
+  border:solid var(--rk-forest);border-width:0 2px;
+  background:linear-gradient(var(--rk-forest),var(--rk-forest)) center/100% 3px no-repeat}
+.rk-forest-track .rk-forest-dot{width:.55rem;height:.55rem;box-sizing:border-box;border-radius:50%;
+  background:var(--rk-forest)}
+.rk-forest-track .rk-forest-open{background:light-dark(#fff,#14161a);border:2px solid var(--rk-forest)}
+.rk-forest-track .rk-forest-one{background:none;border:2px solid var(--rk-forest);border-radius:0;
+  transform:translate(-50%,-50%) rotate(45deg)}
 .rk-forest{--rk-forest:var(--rk-teacher)}
 .rk-forest .rk-forest-axis>div{border:0;padding-top:.15rem;font-size:.82rem}
 .rk-forest-axis .rk-forest-track>span{top:.55rem;white-space:nowrap}
@@ -58,6 +63,8 @@ class Compared:
 
 def forest(lines: Sequence[Compared], title: str) -> str:
     """Differences with their intervals round a line at zero; where an interval reaches zero, the dot is hollow.
+
+    One pair has no interval, and is a diamond.
 
     Args:
         lines: of those without a pair, the words say so, and nothing is drawn.
@@ -97,11 +104,11 @@ def _row(line: Compared, edge: float) -> str:
 def _track(found: Difference, edge: float) -> str:
     drawn = f'<i class="rk-forest-zero" style="left:{_place(0, edge)}"></i>'
     if found.low is not None:
-        width = 50 * (found.high - found.low) / edge
-        drawn += f'<i class="rk-forest-span" style="left:{_place(found.low, edge)};width:{width:.2f}%"></i>'
+        place, width = _place((found.low + found.high) / 2, edge), 50 * (found.high - found.low) / edge
+        drawn += f'<i class="rk-forest-span" style="left:{place};width:{width:.2f}%"></i>'
     if found.mean is not None:
-        hollow = "" if found.excludes_zero else " rk-forest-open"
-        drawn += f'<i class="rk-forest-dot{hollow}" style="left:{_place(found.mean, edge)}"></i>'
+        sort = " rk-forest-one" if found.low is None else "" if found.excludes_zero else " rk-forest-open"
+        drawn += f'<i class="rk-forest-dot{sort}" style="left:{_place(found.mean, edge)}"></i>'
     return f'<div class="rk-forest-track" aria-hidden="true">{drawn}</div>'
 
 
@@ -139,7 +146,7 @@ def _test(found: Difference) -> str:
     if found.p is not None:
         said.append(f"p {_p(found.p)}")
     if found.adjusted is not None:
-        said.append(_p(found.adjusted))
+        said.append(f"Holm {_p(found.adjusted)}")
     return ", ".join(said)
 
 

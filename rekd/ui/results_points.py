@@ -16,8 +16,13 @@ SELECTING, WHOLE = ("re", "rekd"), ("cls", "kd")
 
 
 def at_rates(group: Group) -> list[Aggregate]:
-    """The rows that the frontier compares: each kind, at the task's own rate and at others."""
-    return [row for row in group.rows if row.part != "choices" and (not row.setting or row.part == "rates")]
+    """The rows that the frontier compares: each kind, at the task's own rate and at others.
+
+    What is in the box is of another training, and is among them only where the protocol has no run.
+    """
+    rows = [row for row in group.rows if row.part != "choices" and (not row.setting or row.part == "rates")]
+    ran = any(row.row and row.results for row in rows)
+    return [row for row in rows if not ran or row.part != BOX]
 
 
 def points(group: Group, rule: str) -> list[Point]:

@@ -35,8 +35,8 @@ def details(row: Aggregate, result: Result, task: str, found: Found, home: Path)
         if report:
             st.html(leaks.leak_list(report))
         if row.rerun:
-            st.caption("The command that trains and measures this row again:")
-            st.code(row.rerun, language="bash", wrap_lines=True)
+            st.caption("The command that trains and measures this run again:")
+            st.code(f"{row.rerun} --seed {result.seed}", language="bash", wrap_lines=True)
         elif result.hash in found.folders:
             folder = found.folders[result.hash].name
             st.page_link(

@@ -161,7 +161,8 @@ def _rescued(re: Info, rekd: Info) -> None:
     """The way to Explore, at the next example of the task where the first is wrong and the second right."""
     from rekd.data.spec import TASKS
 
-    if not any(map(cache.at_hand, lineup.data_sets(re, TASKS))):
+    here = [name for name in lineup.data_sets(re, TASKS) if cache.at_hand(name)]
+    if not here:
         st.caption(
             "Examples where RE is wrong and REKD right can't be shown: this task's data are not on this machine."
         )
@@ -176,6 +177,11 @@ def _rescued(re: Info, rekd: Info) -> None:
         args=(re, rekd),
     ):
         st.switch_page("app.py")
+    if re.task not in here and re.task in TASKS:
+        st.caption(
+            f"It searches the examples at hand, “{plain(TASKS[here[0]].title)}”, where there may be none: those of "
+            f"{plain(TASKS[re.task].title)} are not on this machine."
+        )
 
 
 def _jump(re: Info, rekd: Info) -> None:

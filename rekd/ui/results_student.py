@@ -79,8 +79,8 @@ def _run(page: Drawing, group: Group, run: str) -> None:
 
 
 def _curves(group: Group, name: str) -> None:
-    results = [result for row in group.kinds for result in row.results]
-    if not any(result.curve for result in results):
+    results = [result for row in group.kinds for result in row.results if result.curve]
+    if not results:
         return
     counts = ", ".join(f"{count} {kind}" for kind, count in results_charts.by_kind(results).items())
     alt = f"Dev accuracy by step of {name}: {counts} runs, a line each."

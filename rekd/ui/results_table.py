@@ -16,43 +16,64 @@ from rekd.ui.results_groups import TAGS, Group, is_teacher
 
 STYLE = """<style>
 .rk-table.rk-results{font-size:.9rem}
-.rk-results th,.rk-results td{padding:.34rem .45rem}
+.rk-table.rk-results th,.rk-table.rk-results td{padding:.34rem .4rem}
 .rk-results td{white-space:nowrap}
+.rk-results-hint{display:none}
 .rk-results thead th{vertical-align:bottom}
 .rk-results th:first-child,.rk-results td:first-child{position:sticky;left:0;z-index:1;min-width:11rem;
   background:light-dark(#fff,#14161a)}
 .rk-results .rk-results-group th{position:static;max-width:none;
-  white-space:nowrap;text-align:left;padding-top:1.1rem;font-weight:650;font-size:1rem;border-bottom-width:2px}
+  white-space:nowrap;text-align:left;font-weight:650;font-size:1rem;border-bottom-width:2px}
 .rk-results .rk-note{margin:0;font-weight:400}
 .rk-results tbody th{overflow-wrap:anywhere}
+.rk-table.rk-results .rk-results-group th{padding-top:1.1rem}
 .rk-results .rk-results-main{font-weight:650}
-.rk-results .rk-results-theirs{font-size:.82rem;font-style:italic;line-height:1.35;
+.rk-results td.rk-results-theirs{font-size:.82rem;font-style:italic;line-height:1.35;
   color:color-mix(in srgb,currentColor 78%,transparent)}
 .rk-results-sign{display:inline-block;width:1.3em}
-@media (max-width:640px){.rk-results th:first-child,.rk-results td:first-child{min-width:8.5rem;max-width:10.5rem}}
+@media (max-width:640px){
+  .rk-results th:first-child,.rk-results td:first-child{min-width:8.5rem;max-width:10.5rem}
+  .rk-results .rk-results-theirs{display:none}
+  .rk-results-hint{display:block;text-align:right}}
 </style>"""
 
 
 @dataclass(frozen=True)
 class Column:
-    """head: above it. help: a sentence. cell: of a row, as HTML."""
+    """head: above it. help: a sentence. cell: of a row, as HTML. style: its class. measure: it is left out where no row
+    has this measure; "" is always there."""
 
     head: str
     help: str
     cell: Callable[[Aggregate], str]
+    style: str = ""
+    measure: str = ""
 
 
 def table(groups: Sequence[Group], titles: Mapping[str, str], caption: str) -> str:
     """All rows of some groups, aligned. titles: task -> what it is called."""
     names = [f"{titles.get(group.task, group.task)} · {group.size}" for group in groups]
-    held = zip(names, ("".join(map(_line, group.rows)) for group in groups), strict=True)
-    return framed(COLUMNS, held, caption)
+    shown = columns(groups)
+    lines = ("".join(_line(row, shown) for row in group.rows) for group in groups)
+    return framed(shown, zip(names, lines, strict=True), caption)
+
+
+def columns(groups: Iterable[Group]) -> tuple[Column, ...]:
+    """The columns of these rows, without those of what none of them has measured."""
+    rows = [row for group in groups for row in group.rows]
+
+    def measured(name: str) -> bool:
+        return any(row.of(name, every=True).n for row in rows)
+
+    return tuple(column for column in COLUMNS if not column.measure or measured(column.measure))
 
 
 def framed(columns: Sequence[Column], groups: Iterable[tuple[str, str]], caption: str, style: str = "") -> str:
     """A table that scrolls sideways. groups: title, and lines as HTML. style: a further class."""
     heads = "".join(
-        f'<th scope="col" title="{escape(column.help, quote=True)}">{escape(column.head)}</th>' for column in columns
+        f'<th scope="col"{column.style and f" class={column.style}"} title="{escape(column.help, quote=True)}">'
+        f"{escape(column.head)}</th>"
+        for column in columns
     )
     body = "".join(
         f'<tbody><tr class="rk-results-group"><th scope="rowgroup" colspan="{len(columns) + 1}">{escape(title)}</th>'
@@ -61,6 +82,7 @@ def framed(columns: Sequence[Column], groups: Iterable[tuple[str, str]], caption
     )
     label = escape(caption, quote=True)
     return (
+        '<div class="rk-note rk-results-hint">The table scrolls sideways →</div>'
         f'<div class="rk-scroll" tabindex="0" role="group" aria-label="{label}">'
         f'<table class="{" ".join(filter(None, ("rk-table rk-results", style)))}" aria-label="{label}"><thead><tr>'
         f'<th scope="col">model</th>{heads}</tr></thead>{body}</table></div>'
@@ -78,13 +100,22 @@ def named(row: Aggregate, note: str = "") -> str:
     )
 
 
-def _line(row: Aggregate) -> str:
-    first = named(row)
+def _line(row: Aggregate, shown: Sequence[Column]) -> str:
+    first = named(row, _budget(row))
     if not row.results:
         told = f'not run yet<div class="rk-note">{_seeds_wanted(row)}</div>'
-        rest = f"<td>{told}</td>{_theirs(row)}" + f'<td colspan="{len(COLUMNS) - 2}"></td>'
+        rest = f"<td>{told}</td>{_theirs(row)}" + f'<td colspan="{len(shown) - 2}"></td>'
         return f'<tr class="rk-control">{first}{rest}</tr>'
-    return f"<tr>{first}{''.join(column.cell(row) for column in COLUMNS)}</tr>"
+    return f"<tr>{first}{''.join(column.cell(row) for column in shown)}</tr>"
+
+
+def _budget(row: Aggregate) -> str:
+    """How long and at what rate its runs were to learn, which is alike of all seeds; "" without a run."""
+    config = row.results[0].config if row.results else {}
+    if "steps" not in config or "learning_rate" not in config:
+        return ""
+    rate = f"{config['learning_rate']:.8f}".rstrip("0")
+    return f'<div class="rk-note">{config["steps"]:,} steps at {rate}</div>'
 
 
 def _seeds_wanted(row: Aggregate) -> str:
@@ -178,18 +209,22 @@ def _theirs(row: Aggregate) -> str:
     return f'<td class="rk-results-theirs">{said}</td>'
 
 
+THEIRS = "rk-results-theirs"
+"""The class of the paper's column, which a narrow window leaves out."""
 COLUMNS = (
     Column(
         "accuracy on test", "Under top-k at p, mean ± sd over honest seeds; kinds without a mask read all.", _accuracy
     ),
-    Column("the paper's, theirs", "Published for other, pretrained models; part of no mean here.", _theirs),
+    Column("the paper's, theirs", "Published for other, pretrained models; part of no mean here.", _theirs, THEIRS),
     Column("seeds", "Runs that have ended, of those that the protocol wants.", _seeds),
     Column(
         "leaky", "Runs whose masks code the label, of those measured; they are in no mean of the first column.", _leaky
     ),
     Column("realised rate", "Share of an input's units that top-k selects, before empty masks are repaired.", _rate),
     Column(
-        "on random masks", "Accuracy of the same predictor when it is given random masks of the same rate.", _control
+        "on random masks",
+        "Accuracy of the same predictor when it is given random masks of the same nominal rate.",
+        _control,
     ),
     Column(
         "parameters",
@@ -198,6 +233,9 @@ COLUMNS = (
     ),
     Column("file", "The stored weights, without that table.", _amount("bytes", _megabytes)),
     Column(
-        "one answer", "Median time of one input's answer on one core of a processor.", _amount("cpu_ms", _milliseconds)
+        "one answer",
+        "Median time of one input's answer on one core of a processor.",
+        _amount("cpu_ms", _milliseconds),
+        measure="cpu_ms",
     ),
 )

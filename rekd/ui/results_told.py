@@ -18,6 +18,7 @@ from rekd.ui.components import percent
 from rekd.ui.results_forest import Compared, points, told
 
 if TYPE_CHECKING:
+    from rekd.measures.verdict import LeakReport
     from rekd.ui.results_read import Found
 
 CLAIM = "REKD - RE"
@@ -26,19 +27,21 @@ LEAD = (
     "**the same number of units** of an input (top-k at p), and its step was chosen on dev; **test was read once**."
 )
 INTERVALS = (
-    "A dot is the mean difference over seeds that both rows have, in percentage points; its bar the 95 % interval by "
-    "Student's t. A hollow dot's interval reaches zero. p is of the exact test by changes of sign, given from "
-    f"{FEWEST} pairs on (five can't go below .06), and Holm's correction is over all that have one."
+    "A dot is the mean difference over seeds that both rows have, in percentage points; its bar, with caps, the 95 % "
+    "interval by Student's t. A hollow dot's interval reaches zero; a diamond is one pair, which has none. p is of the "
+    f"exact test by changes of sign, given from {FEWEST} pairs on (five can't go below .06), and Holm's "
+    "correction is over all that have one."
 )
 LEAKS = (
     "A run is leaky where the mask of another input, laid on this one, makes the predictor say that other's class over "
     "5 points more often than a random mask does. Such a run's accuracy says nothing about its rationales: it stays "
-    "out of every mean, and is counted here."
+    "out of every mean, and is counted here. Counted are the runs of the protocol, neither yours nor those in the box."
 )
 KNOW = (
     "**What is compared.** Accuracy under top-k at p, so each model of a task reads the same number of units k of an "
-    "input; the realised rate stands beside it. The control is a predictor trained on random masks of the same rate: "
-    "what it reaches, any 10 or 15 % would do. CLS from the teacher's predictions shows what distillation alone gives.",
+    "input; the realised rate stands beside it. The control is a predictor trained on random masks of the same nominal "
+    "rate: what it reaches, any 10 or 15 % would do. CLS from the teacher's predictions shows what distillation alone "
+    "gives.",
     "**Splits.** The official ones. One fixed part of the training split is dev, the same for teachers and students, "
     "and no run trains on it. The step is the best on dev; test is read once, after training.",
     "**Seeds.** Ten or five a row; differences are paired by seed. Own runs are beside the rows, never in them.",
@@ -73,11 +76,19 @@ def nothing_yet(found: Found, home: Path) -> None:
         st.caption("Runs that you train on the page Train appear here when they have ended.")
 
 
+IN_THE_BOX = "Models *in the box* are single runs, measured when they were put there."
+BESIDE_ROWS = "They are of an earlier training and not runs of these rows, even where a name is the same."
+BUDGETS = (
+    "Below a row's name stand the steps and the learning rate of its runs. Kinds are trained for as many steps, and at "
+    "the rate of learning, as suits each; RE alone may stop early."
+)
+
+
 def columns(found: Found) -> str:
     """What stands below the table."""
     said = ["± is the standard deviation over seeds. Leaky runs are in no mean unless it says so."]
     if found.box:
-        said.append("Models *in the box* are single runs, measured when they were put there.")
+        said += [IN_THE_BOX, BESIDE_ROWS] if found.results else [IN_THE_BOX]
     if found.own:
         said.append("Your runs are marked *yours*; they are in no other row's mean.")
     if any(not result.report for result in found.own):
@@ -90,7 +101,7 @@ def columns(found: Found) -> str:
 
 
 KINDS_TITLE = "Kinds of one size of model, REKD and RE first"
-RANDOM_TITLE = "Against a predictor trained on random masks of the same rate"
+RANDOM_TITLE = "Against a predictor trained on random masks of the same nominal rate"
 OF_PART = {"rates": "At other rates", "ablations": "Ablations: one thing changed of the student's REKD"}
 
 
@@ -123,6 +134,20 @@ def _left_out(each: Comparison) -> str:
     leaky = f"{each.leaky} leaky left out (with them {told(each.every)})" if each.leaky else ""
     to_come = f"{each.every.n} of {each.wanted} seeds so far" if each.every.n < each.wanted else ""
     return " · ".join(filter(None, [leaky, to_come]))
+
+
+def counts(reports: Sequence[LeakReport]) -> str:
+    """How many runs' numbers of units tell more of the label than they may, which warns; "" without a report."""
+    from rekd.measures.verdict import COUNT_MARGIN
+
+    if not reports:
+        return ""
+    over = sum("count" in report.warnings for report in reports)
+    rules = " and ".join(sorted({report.rule for report in reports}))
+    return (
+        f"{over} of {len(reports)} runs give the label away by their number of units under {rules} somewhat more often "
+        f"than chance allows (count bound: chance + {100 * COUNT_MARGIN:.0f} points); this warns, and does not decide."
+    )
 
 
 def leak_table(shares: Sequence[LeakyShare]) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 import streamlit as st
 
 from rekd.results.comparisons import Comparison, comparisons, leaky_shares
+from rekd.results.row import PARTS
 from rekd.results.summary import OWN, aggregates
-from rekd.ui import results_forest, results_sanity, results_table, results_told, runs
+from rekd.ui import leaks, results_forest, results_sanity, results_table, results_told, runs
 from rekd.ui import results_state as state
 from rekd.ui.cache import kept
 from rekd.ui.components import plain
@@ -42,7 +43,8 @@ class Drawing:
                 return
         else:
             st.markdown(results_told.LEAD)
-        self._table()
+        if not self._table():
+            return
         if self.found.results:
             self._comparisons()
         from rekd.ui.results_student import student
@@ -54,17 +56,29 @@ class Drawing:
         if self.found.results:
             results_told.what_to_know()
 
-    def _table(self) -> None:
+    def _table(self) -> bool:
+        """The filters and what they leave; False where that is nothing."""
         self._filters()
         shown = narrowed(self.groups, self.chosen)
         if not shown:
-            st.info("No row is left by this choice. Choose another part or kind.", icon=":material/filter_alt_off:")
-            return
+            self._elsewhere()
+            return False
         st.html(results_table.STYLE + results_table.table(shown, self.titles, "Runs by student, a line a row"))
         st.caption(results_told.columns(self.found))
         with st.expander("What the columns mean", icon=":material/help:"):
-            st.markdown("\n".join(f"- **{column.head}**: {column.help}" for column in results_table.COLUMNS))
+            st.markdown("\n".join(f"- **{column.head}**: {column.help}" for column in results_table.columns(shown)))
+            st.markdown(results_told.BUDGETS)
         self._again(shown)
+        return True
+
+    def _elsewhere(self) -> None:
+        """No row is left: a button for each part of the protocol that has rows of what is chosen."""
+        parts = PARTS if self.found.results else (ALL,)
+        held = [name for name in parts if narrowed(self.groups, replace(self.chosen, part=name))]
+        where = "Other parts of the protocol have rows of it:" if held else "Choose another task, size or kind."
+        st.info(f"No row of this part is left by this choice. {where}", icon=":material/filter_alt_off:")
+        for name in held:
+            st.button(PART_NAMES[name], key=f"r_part_{name}", on_click=state.change, kwargs={"part": name})
 
     def _filters(self) -> None:
         chosen, titles = self.chosen, {ALL: "All tasks", **self.titles}
@@ -107,11 +121,13 @@ class Drawing:
 
     def _leaks(self) -> None:
         held = [row for group in measured(self.groups, self.chosen) for row in group.rows if row.row]
-        shares = leaky_shares([result for row in held for result in row.results], self.found.results)
+        results = [result for row in held for result in row.results]
+        shares = leaky_shares(results, self.found.results)
         if shares:
             st.subheader("Leaks: runs whose masks code the label", anchor=False)
             st.html(results_told.leak_table(shares))
-            st.caption(results_told.LEAKS)
+            reports = filter(None, (leaks.leaks(result.report) for result in results))
+            st.caption(f"{results_told.LEAKS} {results_told.counts(list(reports))}")
 
 
 @kept(4)

@@ -75,6 +75,14 @@ def test_filters_narrow_the_table_and_stand_in_the_address(root, many):
     assert "own-seed-1" in rows(sound(again.run())), "own runs stay beside whatever part is chosen"
 
 
+def test_a_choice_that_leaves_no_row_ends_the_page_and_leads_to_the_parts_that_have_some(root, many):
+    at = page(root, task="cifar100")
+    assert "No row of this part is left" in said(at) and not charts(at) and not forests(at) and not selections(at)
+    assert [button.label for button in at.button] == ["Teachers", "Second sizes, and CIFAR-100"]
+    picked(at, "r_part_sizes").click()
+    assert at.run().query_params["part"] == "sizes" and "cifar100-64x3-rekd" in rows(sound(at))
+
+
 def test_an_address_that_asks_for_what_is_not_there_is_told(root, many):
     at = page(root, task="mnist", kind="gru", colour="red")
     told = said(at).replace("\\", "")
@@ -94,7 +102,9 @@ def test_differences_are_paired_and_the_claim_comes_first(root, many):
     first = kinds.split("n, p, p after Holm ")[1]
     assert first.startswith("REKD − RE IMDB film reviews · 2 layers x 384 · 1 leaky left out")
     assert "n 9" in first.split("REKD − RE")[1], "a leaky run is in no pair"
-    assert re.search(r"REKD − RE CIFAR-10 · ViT 3 x 64 \+6\.\d \[\+\d\.\d, \+\d\.\d\] n 10, p \.002, \.0\d\d", kinds)
+    assert re.search(
+        r"REKD − RE CIFAR-10 · ViT 3 x 64 \+6\.\d \[\+\d\.\d, \+\d\.\d\] n 10, p \.002, Holm \.0\d\d", kinds
+    )
     assert (
         "REKD − CLS from the teacher's predictions IMDB film reviews · 2 layers x 384 · 7 of 10 seeds so far" in kinds
     )
@@ -121,6 +131,7 @@ def test_a_run_of_the_chart_is_looked_at_and_says_where_its_weights_are_not(root
     sound(at.run())
     assert at.query_params["run"] == "imdb-2-layers-re-seed-2029" and "accuracy under top-k 0.8" in looked_at(at)
     assert "python -m rekd results run imdb-2-layers-re --seed 2029" in said(at)
+    assert "python -m rekd results run imdb-2-layers-re --seed 2029" in [each.value for each in at.code]
     assert any("outside the bound" in block for block in blocks(at)), "what its masks give away"
     assert not [button for button in at.button if button.label == "Open in Explore"]
 
@@ -155,7 +166,10 @@ def test_another_rule_moves_the_points(root, many):
 
 
 def test_leaky_shares_are_counted_by_kind_and_teacher(root, many):
-    (table,) = [text_of(block) for block in blocks(page(root)) if "Share of leaky runs" in block]
+    at = page(root)
+    assert "neither yours nor those in the box" in said(at), "who is counted"
+    assert re.search(r"[1-9]\d* of \d\d runs give the label away by their number of units under calibrated", said(at))
+    (table,) = [text_of(block) for block in blocks(at) if "Share of leaky runs" in block]
     table = " ".join(table.split())
     assert "RE 1 of 3" in table and "REKD from leaky teachers 4 of 5 80 %" in table
 
@@ -177,6 +191,7 @@ def test_examples_that_only_rekd_gets_right_are_a_click_away(root, house, many, 
     at = page(root, task="imdb")
     button = picked(at, "r_rescued_imdb")
     assert button.label.replace("\\", "") == "Show where RE is wrong and REKD right: imdb-re, imdb-rekd"
+    assert "“A dozen film reviews”, where there may be none" in said(at).replace("\\", "")
     monkeypatch.setattr(jumps, "holds", lambda kind, label, seen: kind == "rescued" and {"re", "rekd"} <= set(seen))
     sound(button.click().run())
     assert at.title[0].value == "What did each model read?"

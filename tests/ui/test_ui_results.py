@@ -39,7 +39,7 @@ def test_a_forest_plot_puts_dots_and_intervals_where_their_numbers_are():
     drawn = results_forest.forest([Compared("a − b", Difference(5, 0, 0.02, 0.01, 0.01, 0.03))], "Some")
     assert "+2.0 [+1.0, +3.0]" in drawn and ">+4<" in drawn, "the axis reaches to a round number beyond the interval"
     assert places(drawn, "rk-forest-dot") == [75.0] and places(drawn, "rk-forest-zero") == [50.0]
-    assert 'rk-forest-span" style="left:62.50%;width:25.00%"' in drawn
+    assert 'rk-forest-span" style="left:75.00%;width:25.00%"' in drawn
 
 
 @pytest.mark.parametrize("edge", [0.0, 0.004, 0.0104, 0.049, 0.099, 0.31, 0.9])
@@ -52,10 +52,12 @@ def test_a_difference_says_what_it_has_and_no_more():
     told = results_forest.told
     assert told(Difference()) == "no pair yet" and told(paired({1: 0.9}, {1: 0.8})) == "+10.0, one pair"
     assert told(Difference(2, 0, -0.00001, 0.1, -0.1, 0.1)) == "0.0 [−10.0, +10.0]", "no minus before a zero"
+    drawn = results_forest.forest([Compared("a", paired({1: 0.9}, {1: 0.8}))], "Some")
+    assert "rk-forest-dot rk-forest-one" in drawn and 'class="rk-forest-span' not in drawn
     drawn = results_forest.forest([Compared("a", Difference(9, 0, 0.1, 0.1, 0.05, 0.15))], "Some")
     assert "n 9<" in drawn and "p " not in drawn.split("n 9")[1]
     tested = Difference(10, 0, 0.1, 0.1, 0.05, 0.15, p=0.0019531, adjusted=0.0137)
-    assert "n 10, p .002, .014" in results_forest.forest([Compared("a", tested)], "Some")
+    assert "n 10, p .002, Holm .014" in results_forest.forest([Compared("a", tested)], "Some")
 
 
 def test_labels_of_a_forest_plot_are_text():
@@ -100,6 +102,24 @@ def test_a_student_s_points_are_its_runs_on_test_and_its_means_leave_out_leaky_a
     assert at["re", 0.1].accuracy == pytest.approx(sum(honest) / 9)
     own = results_points.means(group(groups, "imdb: 1 layer x 384"), "top-k")
     assert not own, "an own run has no mean"
+
+
+def test_what_is_in_the_box_is_on_the_chart_only_where_the_protocol_has_no_run():
+    boxed = replace(aggregates([made("", 1, 0.5, honest=False, name="boxed")])[-1], part="box")
+    alone = Group("imdb", "some", (boxed,))
+    assert [point.key for point in results_points.points(alone, "top-k")] == ["boxed"]
+    ran = [row for row in aggregates([made(seed=2026), made("", 2, name="mine")]) if row.results]
+    beside = Group("imdb", "some", (*ran, boxed))
+    keys = {point.key for point in results_points.points(beside, "top-k")}
+    assert keys == {"imdb-2-layers-re-seed-2026", "mine"}, "own runs stay"
+
+
+def test_a_row_says_how_long_and_at_what_rate_it_learned_once_it_has_a_run():
+    rows = {row.name: row for row in aggregates([made(cpu_ms=None)])}
+    drawn = table([Group("imdb", "some", (rows["imdb-2-layers-re"], rows["imdb-2-layers-rekd"]))], {}, "Some")
+    assert drawn.count("2,106 steps at 0.0001<") == 1 and drawn.count(" steps at ") == 1
+    assert "one answer" not in drawn, "no column that nobody measured"
+    assert "one answer" in table([Group("imdb", "some", tuple(aggregates([made()])))], {}, "Some")
 
 
 def test_under_another_rule_rates_are_those_of_that_rule(groups):
