@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerFast
 from rekd import checkpoints
 from rekd.config import ModelConfig, ReaderConfig
 from rekd.models import RationaleModel, build
-from rekd.models.text import WordTable
+from rekd.models.embeddings import WordTable
 
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = """

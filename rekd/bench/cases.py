@@ -107,7 +107,7 @@ def replace_args(arch: Mapping[str, Any], **args: Any) -> dict[str, Any]:
 
 
 def _table(arch: Mapping[str, Any]):
-    from rekd.models.text import WordTable
+    from rekd.models.embeddings import WordTable
 
     return WordTable.quantise(torch.randn(arch["vocab_size"], arch["hidden_size"]))
 

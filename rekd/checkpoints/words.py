@@ -34,7 +34,7 @@ def load_words(home: Path, device: str = "cpu"):
 def _load_words(path: Path, _changed: int, device: str):
     from safetensors.torch import load as parse
 
-    from rekd.models.text import WordTable
+    from rekd.models.embeddings import WordTable
 
     data = path.read_bytes()
     if _words_name(data) != path.parent.name:

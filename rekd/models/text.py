@@ -1,9 +1,8 @@
-"""Hugging Face encoders that take inputs_embeds, as towers; the word table that text towers share."""
+"""Hugging Face encoders that take inputs_embeds, as towers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from rekd.models.backbone import (
     pick,
     visible_first,
 )
+from rekd.models.embeddings import FromRows, NoWords, WordTable, from_rows
 from rekd.types import Batch
 
 ATTENTION = "rekd"
@@ -47,61 +47,9 @@ ALL_ATTENTION_FUNCTIONS.register(ATTENTION, _attention)
 ALL_MASK_ATTENTION_FUNCTIONS.register(ATTENTION, sdpa_mask)
 
 
-class WordTable(nn.Module):
-    """Frozen word embeddings, one int8 row a word piece with a scale a row: (V, D)."""
-
-    def __init__(self, rows: int, width: int):
-        super().__init__()
-        self.register_buffer("rows", torch.zeros(rows, width, dtype=torch.int8))
-        self.register_buffer("scales", torch.ones(rows, dtype=torch.float32))
-
-    @classmethod
-    def quantise(cls, weight: Tensor) -> WordTable:
-        """Symmetric rounding of (V, D) floats to int8, each row by its own largest value."""
-        table, weight = cls(*weight.shape), weight.float()
-        table.scales.copy_(weight.abs().amax(1).clamp(min=1e-12) / 127)
-        table.rows.copy_((weight / table.scales[:, None]).round().to(torch.int8))
-        return table
-
-    @property
-    def width(self) -> int:
-        return self.rows.shape[1]
-
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.rows[ids].float() * self.scales[ids][..., None]
-
-
 def _first_position(config) -> int | None:
     first = FIRST_POSITIONS.get(config.model_type)
     return first if config.model_type != "roberta" else config.pad_token_id + first
-
-
-class _FromRows(nn.Module):
-    """Mixed into the embeddings of BERT's family: where shapes are fixed, positions and token types, which are all of
-    the first type, are rows of their tables and no look-ups.
-
-    The gradient of a look-up sorts what was looked up, by a dozen kernels; that of rows is a sum.
-    """
-
-    def forward(self, inputs_embeds: Tensor, position_ids: Tensor | None = None, **others) -> Tensor:
-        if position_ids is not None or (not torch.compiler.is_compiling() and may_look()):
-            return super().forward(inputs_embeds=inputs_embeds, position_ids=position_ids, **others)
-        first = self.position_embeddings.padding_idx  # RoBERTa counts from behind it
-        first = 0 if first is None else first + 1
-        places = self.position_embeddings.weight[first : first + inputs_embeds.shape[1]]
-        return self.dropout(self.LayerNorm(inputs_embeds + self.token_type_embeddings.weight[0] + places))
-
-
-@cache  # compiled code is shared by what is of one class
-def _from_rows(kind: type[nn.Module]) -> type[nn.Module]:
-    return type(f"Rows{kind.__name__}", (_FromRows, kind), {})
-
-
-class _NoWords(nn.Module):
-    """Stands where the encoder's own word embeddings were: content always arrives embedded."""
-
-    def forward(self, *_):
-        raise RuntimeError("this encoder has no word embeddings of its own; pass inputs_embeds")
 
 
 class TextTower(nn.Module):
@@ -117,7 +65,7 @@ class TextTower(nn.Module):
         super().__init__()
         self.encoder = _encoder(arch, dropout, shared=words is not None)
         own = self.encoder.get_input_embeddings()
-        self.encoder.set_input_embeddings(_NoWords())
+        self.encoder.set_input_embeddings(NoWords())
         self.words = own if words is None else None
         self._shared = (words,)  # in a tuple, so that the table is no submodule: it is stored once for all towers
         self.width, self.content_width = self.encoder.config.hidden_size, own.embedding_dim
@@ -206,7 +154,7 @@ class TextTower(nn.Module):
         return _layers(self.encoder)
 
     def before(self) -> nn.Module | None:
-        return self.encoder.embeddings if isinstance(self.encoder.embeddings, _FromRows) else None
+        return self.encoder.embeddings if isinstance(self.encoder.embeddings, FromRows) else None
 
     def pooled(self, batch: Batch) -> Tensor:
         weight = batch.token_mask.float()
@@ -243,7 +191,7 @@ def _encoder(arch: Mapping[str, Any], dropout: float, shared: bool) -> nn.Module
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
     if config.model_type in LAYERS_OF_BERT:
-        encoder.embeddings.__class__ = _from_rows(type(encoder.embeddings))
+        encoder.embeddings.__class__ = from_rows(type(encoder.embeddings))
     return encoder
 
 
@@ -263,7 +211,7 @@ def pretrained(source: str, layers: Sequence[int] = ()) -> tuple[dict[str, Any],
     words = encoder.get_input_embeddings().weight.detach().clone()
     if layers:
         _keep_layers(encoder, list(layers))
-    encoder.set_input_embeddings(_NoWords())
+    encoder.set_input_embeddings(NoWords())
     return arch_of(encoder.config), encoder.state_dict(), words
 
 

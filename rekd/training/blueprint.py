@@ -86,7 +86,7 @@ def _count(description: str, train_words: bool) -> Parameters:
     with torch.device("meta"):
         table = None
         if config.reader.modality == "text" and not train_words:
-            from rekd.models.text import WordTable
+            from rekd.models.embeddings import WordTable
 
             width = config.arch.get("embedding_size") or _defaults(config.arch).hidden_size
             table = WordTable(_defaults(config.arch).vocab_size, width)

@@ -214,7 +214,8 @@ def _shared(config: TrainConfig, spec: TaskSpec) -> dict[str, Any]:
 
 
 def _new_text(config: TrainConfig, spec: TaskSpec) -> tuple[RationaleModel, TextReader]:
-    from rekd.models.text import WordTable, pretrained, tokenizer_from
+    from rekd.models.embeddings import WordTable
+    from rekd.models.text import pretrained, tokenizer_from
 
     if fault := missing_folder(config.backbone):
         raise BackboneMissing(fault)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from rekd import checkpoints, masks
 from rekd.checkpoints import CheckpointError, writing
 from rekd.models import build
-from rekd.models.text import WordTable
+from rekd.models.embeddings import WordTable
 from rekd.types import Example
 from rekd.units import TextReader
 

@@ -11,8 +11,8 @@ from helpers import image_config, same, text_config, tiny_tokenizer
 
 from rekd import masks
 from rekd.models import build, spread_to_tokens
+from rekd.models.embeddings import WordTable
 from rekd.models.rationale import RationaleModel
-from rekd.models.text import WordTable
 from rekd.types import Batch, Example
 from rekd.units import ImageReader, TextReader
 

@@ -8,7 +8,8 @@ from helpers import TEXT_ARCHS, same, text_arch, text_config, tiny_tokenizer
 from transformers import AutoConfig, AutoModel
 
 from rekd.models import build
-from rekd.models.text import TextTower, WordTable, pretrained, tokenizer_from
+from rekd.models.embeddings import WordTable
+from rekd.models.text import TextTower, pretrained, tokenizer_from
 
 TOKENIZER = tiny_tokenizer()
 
