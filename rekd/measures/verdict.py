@@ -84,6 +84,17 @@ class LeakReport:
         return cls(**tuples)
 
 
+def stored(metrics: Mapping[str, Any]) -> LeakReport | None:
+    """The leak report that metrics hold, None where there is none or it is of another version."""
+    held = metrics.get("leaks")
+    if not isinstance(held, Mapping):
+        return None
+    try:
+        return LeakReport.from_dict({key: value for key, value in held.items() if key != "honest"})
+    except (TypeError, ValueError):
+        return None
+
+
 def _swap_sentence(r: LeakReport) -> str:
     verdict = (
         "the mask carries no code that the predictor reads"

@@ -199,7 +199,7 @@ def may_look() -> bool:
 
 
 @contextmanager
-def at_most(patches: int) -> Iterator[None]:
+def room_for(patches: int) -> Iterator[None]:
     """Within, no mask of an image holds more patches, so that sequences can be cut to them where shapes are fixed."""
     before = _MOST.set(patches)
     try:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from rekd.measures.verdict import COUNT_MARGIN
+from rekd.measures.verdict import COUNT_MARGIN, stored
 from rekd.results.comparisons import Comparison, LeakyShare
 from rekd.results.published import SEEDS, SOURCE, Published, published
 from rekd.results.row import KINDS, PARTS
@@ -215,8 +215,8 @@ def leaks(found: Sequence[LeakyShare]) -> Iterator[str]:
 
 def counted(rows: Iterable[Aggregate]) -> Iterator[str]:
     """How many of the runs whose masks were measured tell the label by their count; nothing where none were."""
-    if found := [run.report["leaks"] for row in rows for run in row.results if run.honest is not None]:
-        over = sum(each["count"] > 1 / len(each["classes"]) + COUNT_MARGIN for each in found)
+    if found := [*filter(None, (stored(run.report) for row in rows for run in row.results))]:
+        over = sum("count" in report.warnings for report in found)
         yield from prose(
             f"Of the {len(found)} run{'s' * (len(found) != 1)} counted, {over} {'is' if over == 1 else 'are'} outside "
             f"the bound of the count of selected units, {COUNT_MARGIN} over chance, which does not decide."

@@ -16,7 +16,7 @@ from rekd.checkpoints import Checkpoint
 from rekd.config import TrainConfig
 from rekd.data import Encoded
 from rekd.models import RationaleModel
-from rekd.models.backbone import at_most
+from rekd.models.backbone import room_for
 from rekd.training.evaluate import batches
 from rekd.types import Batch
 
@@ -55,7 +55,7 @@ def own_view(model: RationaleModel, batch: Batch, logits: Tensor) -> Tensor:
     if config.reader.modality == "text":  # whose units are several tokens
         return model.predict(batch, mask)
     most = math.ceil(MOST_SELECTED * config.rate * mask.shape[1])
-    with at_most(most):
+    with room_for(most):
         return model.predict(batch, masks.at_most(mask, logits, most))
 
 

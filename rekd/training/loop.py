@@ -12,7 +12,6 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from rekd import masks
 from rekd.config import TrainConfig
 from rekd.training.alarms import NOT_FINITE
 from rekd.training.board import scalars
@@ -24,6 +23,7 @@ from rekd.training.state import Progress, cut_metrics, cut_states, load_state, r
 from rekd.training.step import Step, learning_rate
 from rekd.training.stopping import Stopped
 from rekd.training.task import Objective
+from rekd.training.terms import temperature
 
 FEWEST_STEPS = 25
 """Steps between evaluations at the least, where a run names no number: dev takes longer than a few steps."""
@@ -172,7 +172,7 @@ class Trainer:
         config, step = self.config, self.progress.step
         line = {"step": step, **values, "learning_rate": learning_rate(step - 1, config), "alpha": config.alpha}
         if config.kind in ("re", "rekd") or config.teacher:
-            line["tau"] = masks.temperature(step - 1, config.steps - 1, config.tau_start, config.tau_end)
+            line["tau"] = temperature(config, step - 1)
         if config.kind in ("re", "rekd"):
             line["dual"], line["target_rate"] = float(self.step.dual), config.rate
         with (self.run / "metrics.jsonl").open("a", encoding="utf-8") as file:

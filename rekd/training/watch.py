@@ -17,6 +17,7 @@ from rekd.files import replaced_file, write_text
 from rekd.models import RationaleModel
 from rekd.training.setup import Setup
 from rekd.training.snapshots import FOLDER, Shot, Snapshot, compact, moments, path_of
+from rekd.training.terms import temperature
 from rekd.types import Split
 from rekd.units import Reading
 
@@ -75,7 +76,7 @@ class Watch:
         config = self.config
         if config.kind not in ("re", "rekd"):
             return None
-        return masks.temperature(max(0, step - 1), config.steps - 1, config.tau_start, config.tau_end)
+        return temperature(config, max(0, step - 1))
 
 
 def watched_rows(config: TrainConfig, dev: Split) -> tuple[int, ...]:

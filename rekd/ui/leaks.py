@@ -14,15 +14,9 @@ if TYPE_CHECKING:
 
 def leaks(metrics: Mapping[str, Any]) -> LeakReport | None:
     """The stored leak report, None where there is none or it is of another version."""
-    stored = metrics.get("leaks")
-    if not isinstance(stored, Mapping):
-        return None
-    from rekd.measures.verdict import LeakReport
+    from rekd.measures.verdict import stored
 
-    try:
-        return LeakReport.from_dict({key: value for key, value in stored.items() if key != "honest"})
-    except (TypeError, ValueError):
-        return None
+    return stored(metrics)
 
 
 def leak_line(report: LeakReport | None) -> str:
