@@ -73,7 +73,8 @@ def keep(teacher: Checkpoint, data: Encoded, precision: str, heard: Heard = lamb
     """
     if not teacher.info.hash:  # a stand-in of random weights
         return compute(teacher.model, data, heard)
-    key = digest([teacher.info.hash.encode(), precision.encode(), *_bytes(data)])
+    how = f"{precision}, {MOST_SELECTED}"  # of what `own_view` depends on beside model and data
+    key = digest([teacher.info.hash.encode(), how.encode(), *_bytes(data)])
     found = cached("teachers", key, lambda: vars(compute(teacher.model, data, heard)), MOST_FILES)
     return Kept(**found)
 

@@ -79,6 +79,14 @@ def test_of_an_image_a_teacher_sees_its_mask_and_no_more_patches_than_a_step_com
     assert lengths[-1] == 20 + model.predictor.prefix, "three times the rate, whatever the masks hold"
 
 
+def test_answers_under_another_bound_of_what_a_teacher_selects_are_not_taken(folder, data, monkeypatch):
+    keep(teacher(), data, "no")
+    monkeypatch.setattr(kept, "MOST_SELECTED", 2)
+    told = Told()
+    keep(teacher(), data, "no", told)
+    assert told.heard == [(24, 24)]
+
+
 def test_it_is_computed_once_for_a_teacher_a_split_and_a_precision(folder, data):
     first, again, told = keep(teacher(), data, "no"), Told(), Told()
     second = keep(teacher(), data, "no", again)
