@@ -60,7 +60,7 @@ def _distillation(values: Values) -> None:
     with columns[1]:
         number("lambda_r: weight of its selections", "lambda_r", values, 0.1)
         pick("The teacher predicts from", "teacher_view", values, VIEWS)
-    switch("lambda_r falls with the temperature, once that is below 1", "temper_rationale", values)
+    switch("lambda_r falls with the temperature", "temper_rationale", values)
     switch("Teacher and student share their noise", "shared_noise", values)
 
 
