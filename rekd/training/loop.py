@@ -158,10 +158,10 @@ class Trainer:
         with uncompiled():
             measured, step = self.evaluate(self.progress.step), self.progress.step
         accuracy = measured["dev_accuracy"]
-        better = accuracy > self.progress.best_accuracy
+        best = self.progress.best_accuracy
         self.progress.history.append({"step": step, "dev_accuracy": accuracy})
-        self.progress.stale = 0 if better else self.progress.stale + 1
-        if better:
+        self.progress.stale = 0 if accuracy > best else self.progress.stale + 1
+        if accuracy >= best:  # of equal steps the later: its temperature was lower, its gates are more decided
             self.progress.best_accuracy, self.progress.best_step = accuracy, step
             self.best = self._weights()
         return {**measured, "gradients": {name: float(norm) for name, norm in self.step.pulls.items()}}

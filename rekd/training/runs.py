@@ -41,8 +41,8 @@ class Run:
 
     @property
     def best(self) -> Mapping[str, Any] | None:
-        """The first line with the highest dev accuracy; None before the first evaluation."""
-        return max((line for line in self.metrics if "dev_accuracy" in line), key=_accuracy, default=None)
+        """The last line with the highest dev accuracy; None before the first evaluation."""
+        return max((line for line in reversed(self.metrics) if "dev_accuracy" in line), key=_accuracy, default=None)
 
 
 def _accuracy(line: Mapping[str, Any]) -> float:

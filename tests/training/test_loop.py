@@ -158,6 +158,14 @@ def test_the_best_step_by_dev_accuracy_is_what_remains(tmp_path, data):
     same(weights(run), at_best[1], atol=0)
 
 
+def test_of_equally_good_steps_the_later_remains_and_patience_counts_on(tmp_path, data):
+    scores = iter([0.2, 0.9, 0.5, 0.9, 0.1])
+    config = replace(CONFIG, steps=100, patience=3)
+    run = trainer(tmp_path / "run", data, config, evaluate=lambda step: {"dev_accuracy": next(scores)})
+    progress = run.train()
+    assert (progress.best_step, progress.step) == (16, 20)
+
+
 def test_a_short_run_is_evaluated_every_25_steps_and_after_its_last(tmp_path, data):
     run = trainer(tmp_path / "run", data, replace(CONFIG, steps=27, evaluate_every=0), evaluate=level)
     assert [at["step"] for at in run.train().history] == [25, 27]

@@ -52,7 +52,7 @@ def test_a_run_is_read_with_its_best_line_and_without_a_half_written_one(tmp_pat
     with (folder / "metrics.jsonl").open("a") as file:
         file.write('{"step": 50, "to')
     run = read_run(folder)
-    assert len(run.metrics) == 4 and run.best["step"] == 30 and run.status.state == "done"
+    assert len(run.metrics) == 4 and run.best["step"] == 40 and run.status.state == "done"
 
 
 def test_a_run_without_a_status_is_judged_by_its_folder(tmp_path):
@@ -115,7 +115,7 @@ def test_one_run_is_told_in_full(tmp_path, capsys):
     made(tmp_path, "mine", LINES, state="failed", step=40, message="The disk is full.")
     assert main(["runs", "show", "mine", "--at", str(tmp_path)]) == 0
     told = capsys.readouterr().out
-    for part in ("re on digits, seed", "failed: 40 of 40 steps. The disk is full.", "0.6250 at step 30", "total 1.75"):
+    for part in ("re on digits, seed", "failed: 40 of 40 steps. The disk is full.", "0.6250 at step 40", "total 1.75"):
         assert part in told
     assert f"--resume {tmp_path / 'mine'}" in told
     assert find(str(tmp_path / "mine"), tmp_path / "elsewhere").folder == tmp_path / "mine"
