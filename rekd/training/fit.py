@@ -223,16 +223,21 @@ def export(folder: Path, setup: Setup, training: dict[str, Any]) -> Info:
     return info
 
 
-def publish(source: Path, target: Path, role: str, metrics: dict[str, Any], card: str, promoted: float = 0.0) -> Info:
-    """Copy a checkpoint with its metrics, card, role and time of promotion; weights stay as they are, byte for byte."""
-    values = json.loads((source / "config.json").read_text(encoding="utf-8"))
+def publish(info: Info, target: Path, metrics: dict[str, Any], card: str, promoted: float = 0.0) -> Info:
+    """Copy a checkpoint with its metrics, card and time of promotion; weights stay as they are, byte for byte.
+
+    Args:
+        info: of the checkpoint that is copied, with the role and the record of training that the copy is to have.
+    """
+    values = json.loads((info.folder / "config.json").read_text(encoding="utf-8"))
+    values |= {"role": info.role, "promoted": promoted, "training": info.training}
     with replaced_folder(target) as temp:
-        for path in source.iterdir():
+        for path in info.folder.iterdir():
             if path.is_file() and path.name not in ("config.json", "metrics.json", "README.md"):
                 shutil.copy2(path, temp / path.name)
             elif path.is_dir():
                 shutil.copytree(path, temp / path.name)
-        write_json(temp / "config.json", {**values, "role": role, "promoted": promoted})
+        write_json(temp / "config.json", values)
         if metrics:
             write_json(temp / "metrics.json", metrics)
         (temp / "README.md").write_text(card, encoding="utf-8")

@@ -43,7 +43,7 @@ def promote(
     device: str | None = None,
     shipped: bool = False,
 ) -> Info:
-    """Publish the median of several runs by test accuracy (`headline`) as a checkpoint of this name.
+    """Publish the median of several runs by test accuracy (`headline`) as a checkpoint of this name; see `_median`.
 
     Meanwhile the first run's folder says so, and afterwards how it ended; see `promotion`.
 
@@ -106,7 +106,7 @@ def _publish(
     shipped: bool,
 ) -> Info:
     scores = [headline(report) for report in reports]
-    chosen = int(np.argsort(scores, kind="stable")[(len(infos) - 1) // 2])
+    chosen = _median(scores, infos)
     seeds = [
         {
             "seed": info.training["seed"],
@@ -120,8 +120,22 @@ def _publish(
     metrics = {**reports[chosen], "checkpoint": target.name, "seeds": seeds, "mask_reference": reference}
     info = replace(infos[chosen], name=target.name, role=role or infos[chosen].role)
     _bring_words(infos[chosen], target)
-    promoted = 0.0 if shipped else time.time()
-    return publish(infos[chosen].folder, target, info.role, metrics, model_card(info, metrics, notes), promoted)
+    info = replace(info, training={**info.training, **_teacher(info, target.parent)})
+    return publish(info, target, metrics, model_card(info, metrics, notes), 0.0 if shipped else time.time())
+
+
+def _teacher(info: Info, root: Path) -> dict[str, str]:
+    """The teacher by the name that it has among the checkpoints, {} where it is not there or there was none."""
+    taught = info.training.get("teacher_hash")
+    name = next((each.name for each in checkpoints.available(root) if taught and each.hash == taught), "")
+    return {"teacher": name, "teacher_name": name} if name else {}
+
+
+def _median(scores: Sequence[float], infos: Sequence[Info]) -> int:
+    """Which run is in the middle; of two the lower, or the higher where only that has its weights."""
+    order = np.argsort(scores, kind="stable")
+    middle = [int(order[place]) for place in ((len(order) - 1) // 2, len(order) // 2)]
+    return next((run for run in middle if any(infos[run].folder.glob("model*.safetensors"))), middle[0])
 
 
 def headline(report: dict[str, Any]) -> float:

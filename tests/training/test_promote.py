@@ -67,6 +67,30 @@ def test_the_median_seed_is_published_with_all_seeds_in_its_numbers(tmp_path):
     assert checkpoints.load(info.folder).info.role == "re"  # strict: the word table came along
 
 
+@pytest.mark.parametrize(("gone", "shipped"), [([], 2), ([2], 3), ([1, 4], 2)])
+def test_of_two_runs_in_the_middle_one_that_has_its_weights_is_published(tmp_path, gone, shipped):
+    tiny_checkpoints(tmp_path / "all")
+    scores = {1: 0.6, 2: 0.7, 3: 0.8, 4: 0.9}
+    runs = [run_of(tmp_path, tmp_path / "all" / "imdb-re", seed, score) for seed, score in scores.items()]
+    for seed in gone:
+        (runs[seed - 1] / "checkpoint" / "model.safetensors").unlink()
+    info = promote(runs, "imdb-re", "re", to=tmp_path / "out", reference=0.55)
+    assert [seed["seed"] for seed in info.metrics["seeds"] if seed["shipped"]] == [shipped]
+    assert info.training["seed"] == shipped and checkpoints.load(info.folder)
+
+
+def test_a_teacher_is_told_by_the_name_that_it_has_among_the_checkpoints(tmp_path):
+    tiny_checkpoints(tmp_path / "shelf")
+    taught = checkpoints.read_info(tmp_path / "shelf" / "imdb-teacher").hash
+    elsewhere = {"teacher": "/elsewhere/run-7/checkpoint", "teacher_name": "run-7"}
+    run = run_of(tmp_path, tmp_path / "shelf" / "imdb-re", 1, 0.8, teacher_hash=taught, **elsewhere)
+    told = promote([run], "imdb-mine", to=tmp_path / "shelf", reference=0.5)
+    assert (told.training["teacher"], told.training["teacher_name"]) == ("imdb-teacher", "imdb-teacher")
+    assert "| teacher_name | imdb-teacher |" in (told.folder / "README.md").read_text()
+    away = promote([run], "imdb-mine", to=tmp_path / "out", reference=0.5)
+    assert away.training["teacher_name"] == "run-7"
+
+
 def test_runs_that_differ_in_more_than_the_seed_have_no_median(tmp_path):
     tiny_checkpoints(tmp_path / "all")
     source = tmp_path / "all" / "imdb-re"
