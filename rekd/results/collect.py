@@ -151,6 +151,13 @@ def _like(row: Row, config: TrainConfig) -> bool:
     return _setting(resolve(config)) == _setting(resolve(wanted))
 
 
+def _named(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration that tells the runs which it learns from by name: where they lay says nothing elsewhere."""
+    places = {field: Path(config.get(field) or "") for field in ("teacher", "start")}
+    names = {field: place.parent.name for field, place in places.items() if place.name == "checkpoint"}
+    return {**config, **names}
+
+
 def _setting(config: TrainConfig) -> dict[str, Any]:
     values = json.loads(json.dumps(config.to_dict()))  # a list of a file and a tuple of ours are the same
     return {field: value for field, value in values.items() if field not in (*INCIDENTAL, *LINKS)}
@@ -189,7 +196,8 @@ def collect(
     for run in dict.fromkeys(path.absolute() for path in found(folders)):
         try:
             result = result_of(run)
-            result = replace(result, row=row_of(run, result.training()))
+            row = row_of(run, result.training())
+            result = replace(result, row=row, config=_named(result.config) if row else result.config)
         except (OSError, ValueError) as fault:  # it is at work or damaged, and the others are not
             say(f"Passed over: {fault}")
             continue

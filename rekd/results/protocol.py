@@ -49,14 +49,14 @@ def find_rows(patterns: Sequence[str]) -> list[Row]:
 
 
 def _choices() -> Iterator[Row]:
-    """RE at other learning rates than its own, on seeds that no other row has; read on dev alone."""
+    """Every kind at the same learning rates, on seeds that no other row has; read on dev alone."""
     for student in HEADLINE:
-        own = {**student.common, **student.kinds["re"]}["learning_rate"]
-        for times in (0.5, 1, 2):
-            setting = f"learning rate {own * times:g}"
-            given = {"learning_rate": own * times, "seeds": (2024, 2025)}
-            start = {"start": (f"{student.name}-cls", FIRST)} if student.warm else {}
-            yield student.row("re", f"lr-{own * times:g}", setting, "choices", learns=start, **given)
+        for kind in ("cls", "kd", "re", "rekd"):
+            start = {"start": (f"{student.name}-cls", FIRST)} if kind in student.warm else {}
+            for rate in student.tried:
+                given = {"learning_rate": rate, "seeds": (2024, 2025)}
+                setting = f"learning rate {rate:g}"
+                yield student.row(kind, f"lr-{rate:g}", setting, "choices", learns=start, **given)
 
 
 def _ablations(student: Student) -> Iterator[Row]:

@@ -12,7 +12,8 @@ from rekd.results.row import FIRST, SAME, SEEDS, Row
 @dataclass(frozen=True)
 class Student:
     """One size of student. common: settings of all kinds. kinds: what each kind has of its own. warm: kinds of which
-    every tower begins from the CLS row's run of the same seed."""
+    every tower begins from the CLS row's run of the same seed. tried: learning rates, the same for every kind, from
+    which each kind's own was to be chosen."""
 
     task: str
     slug: str
@@ -21,6 +22,7 @@ class Student:
     kinds: Mapping[str, Mapping[str, Any]]
     warm: tuple[str, ...] = ()
     part: str = "sizes"
+    tried: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -44,10 +46,10 @@ class Student:
 IMDB = {"batch_size": 64}
 _TEXT_KINDS = {
     "cls": {"steps": 1404},
-    "kd": {"steps": 1404, "parts": "prediction"},
+    "kd": {"steps": 1404, "parts": "prediction", "learning_rate": 4e-4},
     "random": {"steps": 1053},
-    "re": {"steps": 2106, "patience": 8},
-    "rekd": {"steps": 2106},
+    "re": {"steps": 2106, "learning_rate": 2e-4, "patience": 8},
+    "rekd": {"steps": 2106, "learning_rate": 8e-4},
 }
 VIT = {"img_size": 32, "patch_size": 4}
 CIFAR = {"batch_size": 256, "weight_decay": 0.05, "dropout": 0.0}
@@ -69,6 +71,7 @@ _TWO_LAYERS = Student(
     {**IMDB, "backbone_args": {"layers": [0, 5]}, "learning_rate": 1e-4},
     _TEXT_KINDS,
     part="headline",
+    tried=(1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3),
 )
 _ONE_LAYER = Student(
     "imdb",
@@ -78,7 +81,8 @@ _ONE_LAYER = Student(
     _TEXT_KINDS,
 )
 _WARM = ("random", "re", "rekd")
-SMALL_VIT = Student("cifar10", "64x3", "ViT 3 x 64", *_vit(64, 3, 2e-3), _WARM, "headline")
+_RATES = (1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2)
+SMALL_VIT = Student("cifar10", "64x3", "ViT 3 x 64", *_vit(64, 3, 2e-3), _WARM, "headline", _RATES)
 _LARGER_VIT = Student("cifar10", "128x4", "ViT 4 x 128", *_vit(128, 4, 1e-3), _WARM)
 _SMALL_100 = Student("cifar100", "64x3", "ViT 3 x 64", *_vit(64, 3, 2e-3), _WARM)
 _LARGER_100 = Student("cifar100", "128x4", "ViT 4 x 128", *_vit(128, 4, 1e-3), _WARM)

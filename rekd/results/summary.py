@@ -124,6 +124,14 @@ class Aggregate:
         """The others; all of kinds without masks."""
         return tuple(result for result in self.results if result.honest is not False)
 
+    @property
+    def budget(self) -> tuple[int, str] | None:
+        """Steps of training and the learning rate in figures, alike of all its runs; None of a row without any."""
+        config = self.results[0].config if self.results else {}
+        if "steps" not in config or "learning_rate" not in config:
+            return None
+        return config["steps"], f"{config['learning_rate']:.8f}".rstrip("0").rstrip(".")
+
     def of(self, measure: str, every: bool = False) -> Spread:
         """Mean and sd of one of MEASURES over the honest runs, or over `every` run that has it."""
         return spread(map(MEASURES[measure], self.results if every else self.honest))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from rekd.measures.verdict import COUNT_MARGIN, stored
+from rekd.results import protocol
 from rekd.results.comparisons import Comparison, LeakyShare
 from rekd.results.published import SEEDS, SOURCE, Published, published
 from rekd.results.row import KINDS, PARTS
@@ -127,8 +128,7 @@ def _cells(row: Aggregate) -> tuple[str, ...]:
     rate = NONE if row.kind in ("cls", "kd") else percent(row.of("rate").mean)
     leaks = [row.of(name, every=True) for name in ("count", "mask", "swap")]
     others = (decimal(each.mean) for each in (row.of("random"), *leaks))
-    trained = row.results[0].config  # runs of a row differ in their seeds alone
-    how = str(trained["steps"]), f"{trained['learning_rate']:g}"
+    how = map(str, row.budget or (NONE, NONE))
     again = row.rerun or f"{KINDS[row.kind]}, of yours: {', '.join(result.name for result in row.results)}"
     return row.name, accuracy(row), f"{len(row.done)} of {len(row.wanted)}", _leaky(row), rate, *others, *how, again
 
@@ -235,16 +235,24 @@ def _published(each: Published) -> tuple[str, ...]:
     return each.task, each.model, kind, number(Spread(SEEDS, each.accuracy, each.sd))
 
 
-def lacking(rows: Iterable[Aggregate]) -> Iterator[str]:
+def lacking(every: Iterable[Aggregate]) -> Iterator[str]:
     """By part, the rows that were not run yet, with the seeds where some were; nothing where all were run."""
-    parts: dict[str, list[str]] = {}
-    for row in rows:
+    parts: dict[str, list[Aggregate]] = {}
+    for row in every:
         if row.missing:
-            seeds = f" (seed {_listed(row.missing)})" if row.results else ""
-            parts.setdefault(row.part, []).append(row.name + seeds)
+            parts.setdefault(row.part, []).append(row)
     if parts:
-        yield from ("", "Not run yet; each is run by `python -m rekd results run NAME`, of a row or of a part")
+        yield from ("", "Not run yet; `python -m rekd results run NAME` runs a row, a pattern or a part")
     width = max(map(len, parts), default=0)
-    for part, names in parts.items():
+    for part, them in parts.items():
+        begun = [f"{row.name} (seed {_listed(row.missing)})" for row in them if row.results]
+        names = ", ".join([*begun, *_patterns(row.name for row in them if not row.results)])
         indents = {"initial_indent": f"    {part:<{width}}  ", "subsequent_indent": " " * (width + 6)}
-        yield from textwrap.wrap(", ".join(names), WIDTH, break_on_hyphens=False, **indents)
+        yield from textwrap.wrap(names, WIDTH, break_on_hyphens=False, **indents)
+
+
+def _patterns(names: Iterable[str]) -> Iterator[str]:
+    """Names that begin alike as one pattern, where that means no other row of the protocol."""
+    for stem, alike in groupby(names, key=lambda name: name.rpartition("-")[0]):
+        together, meant = [*alike], {row.name for row in protocol.rows() if row.name.startswith(f"{stem}-")}
+        yield from [f"{stem}-*"] if len(together) > 1 and meant == {*together} else together

@@ -115,14 +115,14 @@ def _certainty(row: Aggregate) -> str:
 
 
 def _class(what: str, pick: Callable) -> Callable[[Aggregate], str]:
-    """A column of the class whose mean is the smallest or the largest; its name is left out where all are 0."""
+    """A column of the class whose mean is the smallest or the largest; its name is left out where all show as 0."""
 
     def cell(row: Aggregate) -> str:
         found = row.by_class(what)
         if not found:
             return _absent(row)
         name = pick(found, key=lambda each: found[each].mean)
-        return f"<td>{spread(found[name], share)}{_note(name) if found[name].mean else ''}</td>"
+        return f"<td>{spread(found[name], share)}{_note(name) if round(found[name].mean, 3) else ''}</td>"
 
     return cell
 

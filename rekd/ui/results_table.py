@@ -110,12 +110,8 @@ def _line(row: Aggregate, shown: Sequence[Column]) -> str:
 
 
 def _budget(row: Aggregate) -> str:
-    """How long and at what rate its runs were to learn, which is alike of all seeds; "" without a run."""
-    config = row.results[0].config if row.results else {}
-    if "steps" not in config or "learning_rate" not in config:
-        return ""
-    rate = f"{config['learning_rate']:.8f}".rstrip("0")
-    return f'<div class="rk-note">{config["steps"]:,} steps at {rate}</div>'
+    """How long and at what rate its runs were to learn; "" without a run."""
+    return f'<div class="rk-note">{row.budget[0]:,} steps at {row.budget[1]}</div>' if row.budget else ""
 
 
 def _seeds_wanted(row: Aggregate) -> str:

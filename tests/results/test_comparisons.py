@@ -99,7 +99,7 @@ def test_rows_without_a_common_run_are_not_compared():
 
 
 def test_learning_rates_that_were_tried_are_compared_with_nothing():
-    tried = [made(f"imdb-2-layers-re-lr-{rate}", seed, 0.8) for rate in ("5e-05", "0.0001") for seed in (2024, 2025)]
+    tried = [made(f"imdb-2-layers-re-lr-{rate}", seed, 0.8) for rate in ("0.0004", "0.0001") for seed in (2024, 2025)]
     assert compared(tried) == {}
 
 

@@ -67,12 +67,26 @@ def test_every_row_of_the_protocol_can_be_configured_and_needs_rows_that_there_a
             assert not source.settings.get("rate") or source.settings["rate"] == row.settings.get("rate"), row.name
 
 
-def test_re_and_rekd_of_a_student_differ_in_the_teacher_and_in_early_stopping_alone():
+def test_re_and_rekd_of_a_student_differ_in_the_teacher_early_stopping_and_their_rate_of_learning_alone():
     by_name = {row.name: row for row in rows()}
     for student in ("imdb-2-layers", "cifar10-64x3", "imdb-1-layer", "cifar10-128x4", "cifar100-64x3"):
         re, rekd = by_name[f"{student}-re"], by_name[f"{student}-rekd"]
-        assert re.seeds == rekd.seeds and dict(re.settings) == {**rekd.settings, "patience": 8}
+        own = {"patience": 8, "learning_rate": re.settings["learning_rate"]}
+        assert re.seeds == rekd.seeds and dict(re.settings) == {**rekd.settings, **own}
         assert re.learns == {name: of for name, of in rekd.learns.items() if name != "teacher"}
+
+
+@pytest.mark.parametrize("student", ["imdb-2-layers", "cifar10-64x3"])
+def test_every_kind_tries_the_same_rates_of_learning_and_re_and_rekd_have_one_of_them(student):
+    by_name = {row.name: row for row in rows()}
+    tried = {
+        kind: [row.settings["learning_rate"] for row in find_rows([f"{student}-{kind}-lr-*"])]
+        for kind in ("cls", "kd", "re", "rekd")
+    }
+    assert tried["cls"] == tried["kd"] == tried["re"] == tried["rekd"] and len(tried["re"]) == 5
+    for kind in ("re", "rekd"):
+        assert by_name[f"{student}-{kind}"].settings["learning_rate"] in tried[kind]
+        assert not {*by_name[f"{student}-{kind}"].seeds} & {*find_rows([f"{student}-{kind}-lr-*"])[0].seeds}
 
 
 def test_rows_are_found_by_name_pattern_and_part():

@@ -117,7 +117,7 @@ def test_what_is_in_the_box_is_on_the_chart_only_where_the_protocol_has_no_run()
 def test_a_row_says_how_long_and_at_what_rate_it_learned_once_it_has_a_run():
     rows = {row.name: row for row in aggregates([made(cpu_ms=None)])}
     drawn = table([Group("imdb", "some", (rows["imdb-2-layers-re"], rows["imdb-2-layers-rekd"]))], {}, "Some")
-    assert drawn.count("2,106 steps at 0.0001<") == 1 and drawn.count(" steps at ") == 1
+    assert drawn.count("2,106 steps at 0.0002<") == 1 and drawn.count(" steps at ") == 1
     assert "one answer" not in drawn, "no column that nobody measured"
     assert "one answer" in table([Group("imdb", "some", tuple(aggregates([made()])))], {}, "Some")
 
