@@ -34,8 +34,8 @@ _LEGEND = (
     "random masks at the nominal rate. count, mask: accuracy of guessing the label from the number, or the places, of "
     "selected units. swap: how much more often a mask laid on another input makes the predictor say its class; it "
     "decides, its bound is 0.05. empty: share of masks that select nothing, before repair.",
-    "steps, at: of training, beyond those of a run that a row starts from, and the learning rate. Kinds are trained "
-    "for as many steps, and at the learning rate, that suits each; of the students, RE alone may stop early.",
+    "steps, at: of training, beyond those of a run that a row starts from, and the learning rate: kinds "
+    "differ in both. Of the students, RE alone may stop early.",
     "what is selected: of the units that top-k selects on dev, the share that is punctuation, stop words, or patches "
     "of the outermost ring, and in brackets that of all units. certainty: mean |2s - 1| of the gates on dev, 0 a coin, "
     "1 nothing left to chance. class rates: the classes of test with the smallest and the largest mean rate, under "

@@ -80,8 +80,7 @@ IN_THE_BOX = "Models *in the box* are single runs, measured when they were put t
 BESIDE_ROWS = "They are of an earlier training and not runs of these rows, even where a name is the same."
 BUDGETS = (
     "Below a row's name stand the steps of its runs, beyond those of a run that they start from, and the learning "
-    "rate. Kinds are trained for as many steps, and at the learning rate, as suits each; of the students, RE alone may "
-    "stop early."
+    "rate: kinds differ in both. Of the students, RE alone may stop early."
 )
 
 
