@@ -185,7 +185,7 @@ def _given(**values):
 
 
 def test_habits_are_measured_where_they_are_asked_for(tmp_path, monkeypatch):
-    from rekd.results import habits
+    from rekd.training import habits
 
     monkeypatch.setattr(habits, "measured_habits", lambda folder, device: {"selected_stop words": 0.1})
     result = command._measuring(_given(habits=True))(tmp_path, made(habits={"certainty": 0.9}))

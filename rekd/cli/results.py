@@ -151,7 +151,7 @@ def _measuring(arguments: argparse.Namespace) -> Callable[[Path, Result], Result
     def measure(run: Path, result: Result) -> Result:
         checkpoint, row = run / "checkpoint", result.row or result.hash
         if arguments.habits:
-            from rekd.results.habits import measured_habits
+            from rekd.training.habits import measured_habits
 
             result = replace(result, habits={**result.habits, **measured_habits(checkpoint, device)})
         if arguments.latency:

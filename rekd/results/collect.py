@@ -16,13 +16,12 @@ from rekd.files import read_json
 from rekd.results.protocol import rows
 from rekd.results.record import Result
 from rekd.results.row import Row
+from rekd.training.habits import noted
 from rekd.training.runs import EVALUATION, Run, read_run
 from rekd.training.status import ACTIVE
 
 LINKS = ("teacher", "start", "stop_at")
 """Fields that name another run or depend on one, so that they differ from place to place."""
-_SORTS = {"marks": "punctuation", "border": "border"}
-"""Sorts of units as metrics.jsonl names them (see `rekd.training.health`) -> as a result does."""
 
 
 def result_of(run: Path, row: str = "") -> Result:
@@ -51,7 +50,7 @@ def result_of(run: Path, row: str = "") -> Result:
         seconds=_seconds(read),
         device=read.status.device,
         versions=read_json(run / "config.json").get("versions", {}),
-        habits=_habits(read.metrics, best),
+        habits=noted(read.metrics, best),
     )
 
 
@@ -117,15 +116,6 @@ def _seconds(run: Run) -> float:
             seconds += (line["step"] - before) * run.config.batch_size / speed
         before = line["step"]
     return seconds
-
-
-def _habits(metrics: Sequence[Mapping[str, Any]], step: int) -> dict[str, float]:
-    """What the evaluation at a step noted of the units selected on dev under top-k, and how certain the gates are."""
-    line = next((line for line in metrics if line["step"] == step and "dev_accuracy" in line), {})
-    names = {"dev_certainty": "certainty"}
-    for sort, told in _SORTS.items():
-        names |= {f"dev_{sort}": f"selected_{told}", f"dev_{sort}_base": f"all_{told}"}
-    return {told: line[name] for name, told in names.items() if name in line}
 
 
 def row_of(run: Path, config: TrainConfig) -> str:

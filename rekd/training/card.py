@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rekd.checkpoints import Info
@@ -155,6 +155,8 @@ def _numbers(metrics: Mapping[str, Any]) -> list[str]:
     ]
     if leaks := metrics.get("leaks"):
         parts += ["### Does the mask carry the label?", *_leak_sentences(leaks)]
+    if habits := metrics.get("habits"):
+        parts += ["### What it selects", " ".join(_habit_sentences(habits))]
     if seeds := metrics.get("seeds"):
         parts += ["### Seeds", _seed_table(seeds)]
     return parts
@@ -164,6 +166,22 @@ def _rule_row(rule: str, values: Mapping[str, Any]) -> str:
     spread = f" ± {values['accuracy_sd']:.3f} over {values['draws']} draws" if "accuracy_sd" in values else ""
     rate = f"{values['rate']:.2%} ({values['rate_sd']:.2%})"
     return f"| {rule} | {values['accuracy']:.3f}{spread} | {rate} | {values['repaired']:.2%} |"
+
+
+_CALLED = {"border": "patches of the outermost ring"}
+
+
+def _habit_sentences(habits: Mapping[str, float]) -> Iterator[str]:
+    """What sorts of units are selected beside how many there are of each, and how certain the gates are."""
+    sorts = [name.removeprefix("selected_") for name in habits if name.startswith("selected_")]
+    shares = (
+        f"{habits[f'selected_{sort}']:.1%} are {_CALLED.get(sort, sort)} (of all units {habits[f'all_{sort}']:.1%})"
+        for sort in sorts
+    )
+    if sorts:
+        yield f"Of the units that `top-k` selects on dev, {' and '.join(shares)}."
+    if "certainty" in habits:
+        yield f"The mean of |2 P(select) - 1| on dev is {habits['certainty']:.3f}: 0 is a coin, 1 leaves nothing to chance."
 
 
 def _leak_sentences(leaks: Mapping[str, Any]) -> list[str]:

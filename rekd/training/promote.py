@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ import torch
 from rekd import checkpoints
 from rekd.checkpoints import Checkpoint, Info
 from rekd.config import INCIDENTAL, TrainConfig
-from rekd.data import encode, load_split
+from rekd.data import DataMissing, encode, load_split
 from rekd.files import write_json
 from rekd.training.card import model_card
 from rekd.training.evaluate import honest_reference, leave_one_out_masks
 from rekd.training.fit import publish
+from rekd.training.habits import measured_habits, noted
+from rekd.training.lines import Lines
 from rekd.training.promotion import check, telling
 from rekd.training.report import check_device, evaluate_checkpoint
 from rekd.training.runs import EVALUATION
@@ -65,9 +68,12 @@ def promote(
         check(name, role, root)
         infos = [_finished(run) for run in runs]
         _same_but_for_seed(infos)
-        reports = _reports(runs, infos[0].task, reference, judge, check_device(device))
+        device = check_device(device)
+        reports = _reports(runs, infos[0].task, reference, judge, device)
+        chosen = _median([headline(report) for report in reports], infos)
+        metrics = _metrics(infos, reports, chosen) | {"habits": _habits(runs[chosen], infos[chosen], device)}
         check(name, role, root)  # another promotion may have taken the name while this one measured
-        info = _publish(infos, reports, root / name, role, notes, shipped)
+        info = _publish(infos[chosen], metrics, root / name, role, notes, shipped)
         size, score = info.bytes / 1e6, headline(info.metrics)
         tell(f"{info.name} is among the checkpoints: {size:.1f} MB, accuracy {score:.3f} on the test split.")
     return info
@@ -97,31 +103,37 @@ def _reports(runs: Sequence[Path], task: str, reference: float | None, judge: st
     return [_report(run, reference, device) for run in runs]
 
 
-def _publish(
-    infos: Sequence[Info],
-    reports: Sequence[dict[str, Any]],
-    target: Path,
-    role: str,
-    notes: Sequence[str],
-    shipped: bool,
-) -> Info:
-    scores = [headline(report) for report in reports]
-    chosen = _median(scores, infos)
+def _metrics(infos: Sequence[Info], reports: Sequence[dict[str, Any]], chosen: int) -> dict[str, Any]:
+    """The report of the run that is chosen, with the accuracy and the swap of every seed."""
     seeds = [
         {
             "seed": info.training["seed"],
-            "accuracy": score,
+            "accuracy": headline(report),
             "swap": report.get("leaks", {}).get("swap"),
             "shipped": number == chosen,
         }
-        for number, (info, score, report) in enumerate(zip(infos, scores, reports, strict=True))
+        for number, (info, report) in enumerate(zip(infos, reports, strict=True))
     ]
     reference = reports[chosen].get("leaks", {}).get("mask_reference")
-    metrics = {**reports[chosen], "checkpoint": target.name, "seeds": seeds, "mask_reference": reference}
-    info = replace(infos[chosen], name=target.name, role=role or infos[chosen].role)
-    _bring_words(infos[chosen], target)
-    info = replace(info, training={**info.training, **_teacher(info, target.parent)})
+    return {**reports[chosen], "seeds": seeds, "mask_reference": reference}
+
+
+def _publish(
+    found: Info, metrics: dict[str, Any], target: Path, role: str, notes: Sequence[str], shipped: bool
+) -> Info:
+    training = {**found.training, **_teacher(found, target.parent)}
+    info = replace(found, name=target.name, role=role or found.role, training=training)
+    metrics = {**metrics, "checkpoint": target.name}
+    _bring_words(found, target)
     return publish(info, target, metrics, model_card(info, metrics, notes), 0.0 if shipped else time.time())
+
+
+def _habits(run: Path, info: Info, device: str | None) -> dict[str, float]:
+    """What the run noted of the units selected, and the share of stop words where dev is at hand to count them in."""
+    found = noted(Lines(run / "metrics.jsonl").read(), info.training.get("best_step", 0))
+    with suppress(DataMissing):
+        found |= measured_habits(info.folder, device)
+    return found
 
 
 def _teacher(info: Info, root: Path) -> dict[str, str]:

@@ -17,10 +17,10 @@ from rekd.config import TrainConfig
 from rekd.files import read_json, write_json
 from rekd.results.collect import collect, merged, result_of, row_of
 from rekd.results.comparisons import leaky_shares
-from rekd.results.habits import measured_habits, stop_words
 from rekd.results.protocol import find_rows, rows
 from rekd.results.record import read_results, write_results
 from rekd.training import fit
+from rekd.training.habits import measured_habits, stop_words
 from rekd.training.report import evaluate_checkpoint
 from rekd.training.runs import EVALUATION
 from rekd.training.setup import resolve

@@ -13,6 +13,7 @@ from helpers import tiny_checkpoints
 from rekd import checkpoints
 from rekd.cli import main
 from rekd.config import TrainConfig
+from rekd.data import DataMissing
 from rekd.files import write_json
 from rekd.training import promotion
 from rekd.training.promote import headline, promote
@@ -89,6 +90,27 @@ def test_a_teacher_is_told_by_the_name_that_it_has_among_the_checkpoints(tmp_pat
     assert "| teacher_name | imdb-teacher |" in (told.folder / "README.md").read_text()
     away = promote([run], "imdb-mine", to=tmp_path / "out", reference=0.5)
     assert away.training["teacher_name"] == "run-7"
+
+
+def test_the_card_says_what_the_model_selects(tmp_path, monkeypatch):
+    tiny_checkpoints(tmp_path / "all")
+    run = run_of(tmp_path, tmp_path / "all" / "imdb-re", 1, 0.8, best_step=20)
+    lines = [{"step": 10}, {"step": 20, "dev_accuracy": 0.8, "dev_certainty": 0.9, "dev_marks": 0.01}]
+    lines[1]["dev_marks_base"] = 0.12
+    (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    monkeypatch.setattr("rekd.training.promote.measured_habits", missing)
+    promote([run], "imdb-re", to=tmp_path / "out", reference=0.5)
+    card = (tmp_path / "out" / "imdb-re" / "README.md").read_text()
+    assert "on dev, 1.0% are punctuation (of all units 12.0%)." in card and "is 0.900: 0 is a coin, 1 leaves nothing to chance." in card
+    counted = {"selected_stop words": 0.2, "all_stop words": 0.5}
+    monkeypatch.setattr("rekd.training.promote.measured_habits", lambda checkpoint, device: counted)
+    info = promote([run], "imdb-mine", to=tmp_path / "out", reference=0.5)
+    assert "and 20.0% are stop words (of all units 50.0%)." in (info.folder / "README.md").read_text()
+    assert info.metrics["habits"]["all_stop words"] == 0.5
+
+
+def missing(checkpoint, device):
+    raise DataMissing("dev is not here")
 
 
 def test_runs_that_differ_in_more_than_the_seed_have_no_median(tmp_path):

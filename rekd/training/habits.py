@@ -1,10 +1,11 @@
-"""What share of the words that a model selects are stop words: measured with its checkpoint, on the rows of dev that a
-run's own evaluations measure."""
+"""What a model selects, as a sanity check: what a run noted of its evaluations on dev, and the share of stop words,
+measured with its checkpoint on the same rows."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +16,24 @@ if TYPE_CHECKING:
     from rekd.units import TextReader
 
 STOP_WORDS = "stop words"
+_SORTS = {"marks": "punctuation", "border": "border"}
+"""Sorts of units as metrics.jsonl names them (see `rekd.training.health`) -> as they are told."""
+
+
+def noted(metrics: Sequence[Mapping[str, Any]], step: int) -> dict[str, float]:
+    """What the evaluation at a step noted of the units selected on dev under top-k, and how certain the gates are.
+
+    Args:
+        metrics: lines of metrics.jsonl.
+
+    Returns:
+        certainty, and selected_ and all_ before each sort of units that was noted; {} without such an evaluation.
+    """
+    line = next((line for line in metrics if line["step"] == step and "dev_accuracy" in line), {})
+    names = {"dev_certainty": "certainty"}
+    for sort, told in _SORTS.items():
+        names |= {f"dev_{sort}": f"selected_{told}", f"dev_{sort}_base": f"all_{told}"}
+    return {told: line[name] for name, told in names.items() if name in line}
 
 
 def stop_words(masks: Tensor, split: Split, reader: TextReader) -> dict[str, float]:
