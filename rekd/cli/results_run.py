@@ -70,6 +70,8 @@ def _listed(every: Sequence[Item]) -> list[str]:
 
 
 def _standing(item: Item) -> str:
+    if item.changed:
+        return "holds a run of other settings than the row's: move it away, or name another folder with --out"
     return "is done" if item.done else "is trained, not measured" if item.trained else "to do"
 
 

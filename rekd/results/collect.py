@@ -11,17 +11,13 @@ from typing import Any
 
 from rekd import checkpoints
 from rekd.checkpoints import Info
-from rekd.config import INCIDENTAL, TrainConfig
+from rekd.config import TrainConfig
 from rekd.files import read_json
 from rekd.results.protocol import rows
 from rekd.results.record import Result
-from rekd.results.row import Row
 from rekd.training.habits import noted
 from rekd.training.runs import EVALUATION, Run, read_run
 from rekd.training.status import ACTIVE
-
-LINKS = ("teacher", "start", "stop_at")
-"""Fields that name another run or depend on one, so that they differ from place to place."""
 
 
 def result_of(run: Path, row: str = "") -> Result:
@@ -128,17 +124,7 @@ def row_of(run: Path, config: TrainConfig) -> str:
     row = next((row for row in rows() if row.name == name), None)
     if row is None or seed != str(config.seed) or config.seed not in row.seeds:
         return ""
-    return name if _like(row, config) else ""
-
-
-def _like(row: Row, config: TrainConfig) -> bool:
-    from rekd.training.setup import resolve
-
-    linked = {"teacher": "teacher" in row.learns, "start": "start" in row.learns, "stop_at": bool(row.half_way)}
-    if config.task != row.task or linked != {field: bool(getattr(config, field)) for field in LINKS}:
-        return False
-    wanted = row.config(config.seed, dict.fromkeys(row.learns, "a checkpoint"))
-    return _setting(resolve(config)) == _setting(resolve(wanted))
+    return name if row.made(config) else ""
 
 
 def _named(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,11 +132,6 @@ def _named(config: Mapping[str, Any]) -> dict[str, Any]:
     places = {field: Path(config.get(field) or "") for field in ("teacher", "start")}
     names = {field: place.parent.name for field, place in places.items() if place.name == "checkpoint"}
     return {**config, **names}
-
-
-def _setting(config: TrainConfig) -> dict[str, Any]:
-    values = json.loads(json.dumps(config.to_dict()))  # a list of a file and a tuple of ours are the same
-    return {field: value for field, value in values.items() if field not in (*INCIDENTAL, *LINKS)}
 
 
 def found(folders: Iterable[Path]) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from rekd.config import TrainConfig
 from rekd.data.spec import TASKS
 from rekd.results.protocol import rows
 from rekd.results.row import FIRST, Row
-from rekd.training.runs import EVALUATION, read_run
+from rekd.training.runs import EVALUATION, read_config, read_run
 from rekd.training.status import read_status
 
 
@@ -32,9 +32,18 @@ class Item:
 
     @property
     def trained(self) -> bool:
-        """Whether its checkpoint stands."""
+        """Whether its checkpoint stands, of the settings that its row has now; see `changed`."""
         status = read_status(self.folder)
-        return bool(status and status.state == "done") and (self.folder / "checkpoint" / "README.md").is_file()
+        ended = bool(status and status.state == "done") and (self.folder / "checkpoint" / "README.md").is_file()
+        return ended and not self.changed
+
+    @property
+    def changed(self) -> bool:
+        """Whether its folder holds a run of other settings, as of a row of an earlier version."""
+        try:
+            return not self.row.made(read_config(self.folder))
+        except (OSError, ValueError):  # no run, or none that can be read, which training tells of
+            return False
 
     @property
     def done(self) -> bool:

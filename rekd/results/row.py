@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rekd.config import PRESETS, TrainConfig
+from rekd.config import INCIDENTAL, PRESETS, TrainConfig
 
 SEEDS = tuple(range(2026, 2036))
 """The paper's ten; rows of five take the first five."""
@@ -27,6 +28,8 @@ KINDS = {
     "re": "RE",
     "rekd": "REKD",
 }
+LINKS = ("teacher", "start", "stop_at")
+"""Fields that name another run or depend on one, so that they differ from place to place."""
 FOLDER = "results"
 """Of the protocol's runs, in the folder of all runs."""
 FIRST, SAME = "first", "same"
@@ -63,3 +66,19 @@ class Row:
         chosen = {**PRESETS[self.settings.get("preset", "default")], **self.settings}
         kind = "cls" if self.kind == "kd" else self.kind
         return TrainConfig(**{**chosen, "task": self.task, "kind": kind, "seed": seed, "stop_at": stop_at, **sources})
+
+    def made(self, config: TrainConfig) -> bool:
+        """Whether a run with this configuration is one of the row, as the row is now: alike in all but what it learns
+        from, whose places differ, and what is written down."""
+        from rekd.training.setup import resolve
+
+        linked = {"teacher": "teacher" in self.learns, "start": "start" in self.learns, "stop_at": bool(self.half_way)}
+        if config.task != self.task or linked != {field: bool(getattr(config, field)) for field in LINKS}:
+            return False
+        wanted = self.config(config.seed, dict.fromkeys(self.learns, "a checkpoint"))
+        return _setting(resolve(config)) == _setting(resolve(wanted))
+
+
+def _setting(config: TrainConfig) -> dict[str, Any]:
+    values = json.loads(json.dumps(config.to_dict()))  # a list of a file and a tuple of ours are the same
+    return {field: value for field, value in values.items() if field not in (*INCIDENTAL, *LINKS)}

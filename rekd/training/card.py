@@ -181,7 +181,8 @@ def _habit_sentences(habits: Mapping[str, float]) -> Iterator[str]:
     if sorts:
         yield f"Of the units that `top-k` selects on dev, {' and '.join(shares)}."
     if "certainty" in habits:
-        yield f"The mean of |2 P(select) - 1| on dev is {habits['certainty']:.3f}: 0 is a coin, 1 leaves nothing to chance."
+        certainty = f"{habits['certainty']:.3f}"
+        yield f"The mean of |2 P(select) - 1| on dev is {certainty}: 0 is a coin, 1 leaves nothing to chance."
 
 
 def _leak_sentences(leaks: Mapping[str, Any]) -> list[str]:

@@ -29,7 +29,8 @@ def cause_of(error: BaseException) -> str:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
     if full or "no space left" in lowered or "os error 28" in lowered:  # the latter two of safetensors' own error
         return "The disk is full. Free some space, then resume the run from its last state."
-    if type(error).__module__.startswith("rekd.") or isinstance(error, ValueError):
+    ours = isinstance(error, OSError) and error.errno is None  # a system's own has a number
+    if ours or type(error).__module__.startswith("rekd.") or isinstance(error, ValueError):
         return said or type(error).__name__
     return f"{type(error).__name__}: {reason(error)}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -196,6 +197,17 @@ def test_what_was_not_run_is_a_failure_unless_it_was_stopped(
     said = capsys.readouterr().err
     assert "2 of 2 runs are not done. The same command goes on with what is left." in said
     assert ("digits-after-rekd-seed-1: It needs digits-broken-re-seed-1, not trained." in said) == told
+
+
+def test_a_run_of_settings_that_its_row_no_longer_has_is_not_taken_for_done(small_rows, tmp_path, capsys):
+    item = Item(TEACHER, 1, tmp_path)
+    trained(replace(item, row=replace(TEACHER, settings={**TINY, "learning_rate": 0.5})))
+    assert item.changed and not item.trained and not item.done
+    state, words = train_and_measure(str(item.folder), item.config().to_dict(), True, str(tmp_path / "no-wish"))
+    assert state == "failed" and re.search("holds another run: it differs in .*learning_rate", words)
+    assert "Error" not in words
+    assert main(["results", "run", "digits-teacher", "--out", str(tmp_path), "--device", "cpu", "--dry-run"]) == 0
+    assert "digits-teacher-seed-1  holds a run of other settings than the row's: move it" in capsys.readouterr().out
 
 
 def test_the_command_lists_what_there_is_and_says_what_to_do_with_it(small_rows, tmp_path, capsys):

@@ -101,7 +101,10 @@ def test_the_card_says_what_the_model_selects(tmp_path, monkeypatch):
     monkeypatch.setattr("rekd.training.promote.measured_habits", missing)
     promote([run], "imdb-re", to=tmp_path / "out", reference=0.5)
     card = (tmp_path / "out" / "imdb-re" / "README.md").read_text()
-    assert "on dev, 1.0% are punctuation (of all units 12.0%)." in card and "is 0.900: 0 is a coin, 1 leaves nothing to chance." in card
+    assert (
+        "on dev, 1.0% are punctuation (of all units 12.0%)." in card
+        and "is 0.900: 0 is a coin, 1 leaves nothing to chance." in card
+    )
     counted = {"selected_stop words": 0.2, "all_stop words": 0.5}
     monkeypatch.setattr("rekd.training.promote.measured_habits", lambda checkpoint, device: counted)
     info = promote([run], "imdb-mine", to=tmp_path / "out", reference=0.5)
