@@ -46,6 +46,11 @@ def _empty(result: Result) -> float | None:
     return fmean(shares) if shares else None
 
 
+def figures(rate: float) -> str:
+    """A learning rate as a number without a power of ten: 0.0002."""
+    return f"{rate:.8f}".rstrip("0").rstrip(".")
+
+
 def dev_accuracy(result: Result) -> float | None:
     """On dev under top-k, of the step whose weights these are; where it was not noted, the best."""
     found = {step: accuracy for step, accuracy, _ in result.curve}
@@ -130,7 +135,7 @@ class Aggregate:
         config = self.results[0].config if self.results else {}
         if "steps" not in config or "learning_rate" not in config:
             return None
-        return config["steps"], f"{config['learning_rate']:.8f}".rstrip("0").rstrip(".")
+        return config["steps"], figures(config["learning_rate"])
 
     def of(self, measure: str, every: bool = False) -> Spread:
         """Mean and sd of one of MEASURES over the honest runs, or over `every` run that has it."""

@@ -12,7 +12,8 @@ from rekd.results.comparisons import Comparison, LeakyShare
 from rekd.results.published import SEEDS, SOURCE, Published, published
 from rekd.results.row import KINDS, PARTS
 from rekd.results.statistics import Difference, Spread
-from rekd.results.summary import OWN, RULES, Aggregate, sorts_of
+from rekd.results.summary import OWN, RULES, Aggregate, figures, sorts_of
+from rekd.results.tried import Trial, by_kind, trials
 
 NONE = "–"
 """In place of a number that was not measured, or that there can't be."""
@@ -27,7 +28,8 @@ _BY_RULE = ("accuracy at realised rate, by mask rule", *RULES, "empty")
 _LEGEND = (
     "accuracy: share of the test split that is right, mean ± standard deviation over seeds, under top-k at the nominal "
     "rate: the same number of units for every model that selects. CLS reads the whole input, Random masks is a "
-    "predictor that was trained on random ones. dev: where a row was read on dev alone.",
+    "predictor that was trained on random ones. dev: where a row was read on dev alone. dev accuracy at: learning "
+    "rates that were tried, the same for every kind, on seeds that no other row has; * the rate of the kind's own row.",
     "seeds: runs that have ended, of those that the protocol wants. leaky: runs whose masks code the label; they are "
     "left out of every mean but that in brackets and those of count, mask and swap, which are over all runs.",
     "rate: realised share of an input's units, under top-k unless said. random: accuracy of the same predictor on "
@@ -103,7 +105,26 @@ def tables(found: Sequence[Aggregate]) -> Iterator[str]:
             yield from ("", title)
         for (task, size), rows in groups.items():
             yield from ("", f"  {task}, {size}" if size else f"  {task}")
-            yield from _table(rows)
+            yield from (_tried if part == "choices" else _table)(rows)
+
+
+def _tried(rows: Sequence[Aggregate]) -> list[str]:
+    """What was tried for one student: a line a kind, a column a learning rate."""
+    held, stems = by_kind(trials(rows)), {row.kind: row.name.rpartition("-")[0] for row in rows}
+    rates = sorted({trial.rate for them in held.values() for trial in them})
+    head = ("dev accuracy at", *map(figures, rates), "again by")
+    lines = [
+        (KINDS[kind], *_at(them, rates), f"python -m rekd results run '{stems[kind]}-*'") for kind, them in held.items()
+    ]
+    return aligned([head, *lines])
+
+
+def _at(held: Sequence[Trial], rates: Iterable[float]) -> Iterator[str]:
+    """Dev accuracy of one kind at each rate; its own row's is starred."""
+    found = {trial.rate: trial for trial in held}
+    for rate in rates:
+        trial = found.get(rate)
+        yield NONE if trial is None else f"{number(trial.dev)}{' *' if trial.taken else ''}"
 
 
 def _table(rows: Sequence[Aggregate]) -> Iterator[str]:
@@ -114,7 +135,7 @@ def _table(rows: Sequence[Aggregate]) -> Iterator[str]:
     head = (*_SELECTED, *(f"{sort} (of all)" for sort in sorts), *_CLASSES)
     yield from _filled(head, (_selected(row, sorts) for row in selecting))
     for row in rows:
-        if row.unmeasured and row.part != "choices":
+        if row.unmeasured:
             yield f"    {row.name} is not measured on test yet with seed {_listed(row.unmeasured)}."
 
 

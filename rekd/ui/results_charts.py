@@ -72,11 +72,11 @@ def frontier(
     Random masks have a panel of their own below: they lie so far off that seeds would fall together on one scale.
 
     Args:
-        student: in the title. rule: of the masks, named on the axis. chosen: key of the point with a ring round it.
+        student: in the title. rule: of the masks, named on the axis. chosen: key of the point under a cross-hair.
     """
     traces = [trace for kind in KINDS for trace in _means_of(kind, means, points)]
     traces += [trace for kind in KINDS for trace in _points_of(kind, points)]
-    traces += [_ring(point) for point in points if point.key == chosen]
+    traces += [_cross_hair(point) for point in points if point.key == chosen]
     apart = any(each.kind == CONTROL for each in (*points, *means))
     layout = _layout(student, points, rule, apart)
     return go.Figure({"data": traces, "layout": layout})
@@ -132,8 +132,9 @@ def _points_of(kind: str, points: Sequence[Point]) -> Iterable[dict[str, Any]]:
             )
 
 
-def _ring(point: Point) -> dict[str, Any]:
-    look = {"color": SIGNS[point.kind].colour, "symbol": "circle-open", "size": 26, "line": {"width": 3}}
+def _cross_hair(point: Point) -> dict[str, Any]:
+    """Unlike the open signs of means."""
+    look = {"color": SIGNS[point.kind].colour, "symbol": "cross-thin-open", "size": 34, "line": {"width": 2}}
     return _trace(
         point.kind,
         [point.rate],

@@ -11,6 +11,7 @@ from rekd.ui import results_charts, results_points
 from rekd.ui import results_state as state
 from rekd.ui.results_groups import Group, measured, run_title, runs_of
 from rekd.ui.results_run import details
+from rekd.ui.results_tried import tried
 
 if TYPE_CHECKING:
     from rekd.ui.results_view import Drawing
@@ -39,6 +40,7 @@ def student(page: Drawing) -> None:
     _frontier(group, names[key], chosen.rule, chosen.run)
     _run(page, group, chosen.run)
     _curves(group, names[key])
+    tried(group, names[key])
 
 
 RULE_HELP = (

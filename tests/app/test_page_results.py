@@ -56,6 +56,15 @@ def test_one_run_is_a_table_without_spreads_and_what_was_not_run_is_no_number(ro
     assert "No two rows that are compared" in said(at) and len(charts(at)) == 2
 
 
+def test_rates_that_were_tried_are_shown_with_the_student_they_were_tried_for(root, file):
+    tried = [made("imdb-2-layers-rekd-lr-0.0008", seed, 0.9, report={}) for seed in (2024, 2025)]
+    write_results(file, [made(), *tried])
+    at = page(root)
+    assert "REKD: best 0.840 at 0.0008 (2 seeds)." in said(at) and "Dev accuracy by learning rate" in charts(at)[-1]
+    write_results(file, [made()])
+    assert "Learning rates that were tried" not in said(page(root)), "nothing where nothing was tried"
+
+
 def test_filters_narrow_the_table_and_stand_in_the_address(root, many):
     at = page(root)
     picked(at, "r_task_box").select("cifar10")

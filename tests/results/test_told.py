@@ -81,11 +81,20 @@ def test_every_row_of_the_protocol_is_told_once():
 
 
 def test_a_row_that_was_read_on_dev_says_so():
-    tried = [made("imdb-2-layers-re-lr-0.0004", seed, 0.8, report={}) for seed in (2024, 2025)]
-    lines = text(tried)
-    assert cells(lines, "imdb-2-layers-re-lr-0.0004")[1].startswith("dev 0.7")
+    lines = text([made(report={})])
+    assert cells(lines, "imdb-2-layers-re")[1].startswith("dev 0.8")
+    assert [line for line in lines if "not measured on test yet with seed 2026" in line]
+
+
+def test_learning_rates_that_were_tried_stand_in_a_line_a_kind():
+    runs = {"re-lr-0.0002": (0.8, 0.82), "re-lr-0.0004": (0.7, 0.7), "rekd-lr-0.0004": (0.9, 0.9)}
+    lines = text(
+        [made(f"imdb-2-layers-{name}", 2024 + one, read[one]) for name, read in runs.items() for one in (0, 1)]
+    )
+    assert cells(lines, "dev accuracy at")[1:] == ["0.0002", "0.0004", "again by"]
+    assert cells(lines, "RE")[1:3] == ["0.756 ± 0.013 *", "0.653 ± 0.000"], "its own row has the first"
+    assert cells(lines, "REKD")[1:] == [NONE, "0.840 ± 0.000", "python -m rekd results run 'imdb-2-layers-rekd-lr-*'"]
     assert not [line for line in lines if "not measured on test" in line], "it never will be"
-    assert [line for line in text([made(report={})]) if "not measured on test yet with seed 2026" in line]
 
 
 def test_accuracies_by_rule_stand_with_their_realised_rates():

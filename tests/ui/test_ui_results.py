@@ -12,7 +12,8 @@ from results.made import made, some
 from rekd.config import TrainConfig
 from rekd.results.statistics import Difference, paired
 from rekd.results.summary import aggregates
-from rekd.ui import results_charts, results_forest, results_points, results_sanity
+from rekd.results.tried import trials
+from rekd.ui import results_charts, results_forest, results_points, results_sanity, results_tried
 from rekd.ui.results_charts import Mean, Point
 from rekd.ui.results_forest import Compared
 from rekd.ui.results_groups import Group, grouped, measured, narrowed
@@ -75,7 +76,7 @@ def test_leaky_runs_are_crossed_means_are_open_and_own_runs_have_a_sign_of_their
     symbols = {trace.name: trace.marker.symbol for trace in figure.data}
     assert symbols["REKD: a seed each"] == "circle" and symbols["REKD: mean ± sd"] == "circle-open"
     assert [symbol for name, symbol in symbols.items() if "leaky" in name] == ["circle-x-open"]
-    assert symbols["REKD: yours"] == "circle-open-dot" and symbols["chosen"] == "circle-open"
+    assert symbols["REKD: yours"] == "circle-open-dot" and symbols["chosen"] == "cross-thin-open", "unlike a mean"
     keys = [key[0] for trace in figure.data if trace.customdata is not None for key in trace.customdata]
     assert sorted(keys) == ["one", "three", "two"], "each point opens one run, and a mean none"
     assert figure.layout.title.subtitle.text == "&lt;b&gt;"
@@ -134,6 +135,24 @@ def test_curves_are_a_line_a_seed_and_mark_the_kept_step():
     line, kept = figure.data
     assert sum(value != value for value in line.y.tolist()) == 2 and len(line.y) == 18, "a gap behind each seed"
     assert line.name == "RE, 2 seeds" and len(kept.x) == 2 and set(kept.x.tolist()) == {runs[0].best_step}
+
+
+def test_rates_that_were_tried_are_a_line_a_kind_with_a_dot_a_seed_and_the_best_in_words():
+    tried = {"re": {0.0001: 0.87, 0.0002: 0.89, 0.0004: 0.88}, "rekd": {0.0004: 0.9, 0.0008: 0.89}}
+    rows = {f"imdb-2-layers-{kind}-lr-{rate:g}": dev for kind, read in tried.items() for rate, dev in read.items()}
+    runs = [made(row, seed, dev, report={}) for row, dev in rows.items() for seed in (2024, 2025)]
+    held = trials(aggregates(runs))
+    figure = results_tried.by_rate("<b>", held)
+    lines = {trace.name: trace for trace in figure.data if trace.mode == "lines"}
+    assert lines["RE"].x.tolist() == [0.0001, 0.0002, 0.0004] and lines["REKD"].line.dash != lines["RE"].line.dash
+    dots = [trace for trace in figure.data if trace.mode == "markers" and trace.marker.symbol == "circle"]
+    assert [len(trace.x) for trace in dots] == [6, 4]
+    diamonds = [trace.x.tolist() for trace in figure.data if trace.marker.symbol == "diamond"]
+    assert diamonds == [[0.0002], [0.0008]] and "<b>" not in figure.layout.title.subtitle.text
+    assert figure.layout.xaxis.type == "log" and "0.0001" in figure.layout.xaxis.ticktext
+    re_told, _, rekd_told = results_tried.in_words(held).partition(" REKD: ")
+    assert re_told == "RE: best 0.831 at 0.0002 (2 seeds), of 0.0001 to 0.0004."
+    assert "that is the end of what was tried" in rekd_told and "its own row has 0.0008, 0.831 here." in rekd_told
 
 
 def test_own_runs_of_a_student_s_towers_stand_with_it_and_others_by_themselves():

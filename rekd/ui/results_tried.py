@@ -1,0 +1,82 @@
+"""The learning rates that were tried for each kind of one student, and what came of them on dev: a chart and words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from rekd.results.row import KINDS
+from rekd.results.summary import figures
+from rekd.results.tried import Trial, at_the_end, best, by_kind, trials
+from rekd.ui.components import number
+from rekd.ui.curves import Line, Panel, chart, escaped
+from rekd.ui.results_charts import SIGNS
+from rekd.ui.results_groups import Group
+
+ABOUT = (
+    "Every kind was trained at the same learning rates, on seeds that no other row has, and read on dev alone: what "
+    "was tried for one was tried for all. A dot is a seed, the line their mean, a diamond the rate of a kind's own row."
+)
+
+
+def tried(group: Group, name: str) -> None:
+    """Draw the section of one student; nothing where no such run is there. name: of the student."""
+    held = trials(group.rows)
+    if not held:
+        return
+    st.subheader("Learning rates that were tried", anchor=False)
+    st.caption(ABOUT)
+    said = in_words(held)
+    alt = f"Dev accuracy by learning rate of {name}. {said}"
+    st.plotly_chart(by_rate(name, held), key="r_tried", config={"displaylogo": False}, alt=alt)
+    st.caption(said)
+
+
+def by_rate(student: str, held: Sequence[Trial]) -> go.Figure:
+    """Dev accuracy against the learning rate, a colour and dash a kind. Pure."""
+    lines = [line for kind, them in by_kind(held).items() for line in _lines(kind, them)]
+    figure = chart(
+        f"results-tried-{student}",
+        "Dev accuracy by learning rate",
+        [Panel("dev accuracy", lines, ticks=".2~f", share=1.6)],
+        x_title="learning rate",
+        x_ticks="~g",
+        subtitle=f"{escaped(student)}, masks under top-k at p.",
+    )
+    rates = sorted({trial.rate for trial in held})
+    figure.update_xaxes(type="log", tickvals=rates, ticktext=[figures(rate) for rate in rates])
+    figure.layout.hovermode = "closest"
+    return figure
+
+
+def _lines(kind: str, held: Sequence[Trial]) -> Iterator[Line]:
+    sign, name = SIGNS[kind], KINDS[kind]
+    told = f"{name}: %{{y:.3f}} at %{{x:~g}}"
+    look = {"colour": sign.colour, "group": kind}
+    rates, means = [trial.rate for trial in held], [trial.dev.mean for trial in held]
+    yield Line(name, rates, means, dash=sign.dash, told=f"{told}<extra>mean</extra>", **look)
+    seeds = [(trial.rate, seed, accuracy) for trial in held for seed, accuracy in trial.seeds]
+    rates, _, read = zip(*seeds, strict=True)
+    marks = {"mode": "markers", "legend": False, **look}
+    yield Line("seeds", rates, read, told=f"{told}<extra>a seed</extra>", opacity=0.75, **marks)
+    if taken := [trial for trial in held if trial.taken]:
+        at = [trial.rate for trial in taken], [trial.dev.mean for trial in taken]
+        yield Line("its own row's", *at, symbol="diamond", told="", **marks)
+
+
+def in_words(held: Sequence[Trial]) -> str:
+    """The best of each kind, in sentences. Pure."""
+    return " ".join(_told(kind, them) for kind, them in by_kind(held).items())
+
+
+def _told(kind: str, held: Sequence[Trial]) -> str:
+    found, first, last = best(held), figures(held[0].rate), figures(held[-1].rate)
+    seeds = f"{found.dev.n} seed{'' if found.dev.n == 1 else 's'}"
+    said = f"{KINDS[kind]}: best {number(found.dev.mean)} at {figures(found.rate)} ({seeds})"
+    if len(held) > 1:
+        said += f", of {first} to {last}"
+        said += "; that is the end of what was tried, and further on it may be better" if at_the_end(held) else ""
+    taken = next((trial for trial in held if trial.taken and trial is not found), None)
+    return said + (f"; its own row has {figures(taken.rate)}, {number(taken.dev.mean)} here." if taken else ".")
