@@ -17,6 +17,10 @@ NAME = "results.parquet"
 """The file's name, beside the shipped checkpoints."""
 
 
+_ALWAYS = ("task", "kind", "seed", "teacher", "rate")
+"""Fields of a configuration that a result is asked for."""
+
+
 @dataclass(frozen=True)
 class Result:
     """One run and what it measured; all of plain values.
@@ -94,7 +98,11 @@ class Result:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Result:
-        return cls(**known(cls, values))
+        """Raises ValueError where what every run's configuration has is lacking."""
+        result = cls(**known(cls, values))
+        if lacking := [name for name in _ALWAYS if name not in result.config]:
+            raise ValueError(f"the configuration of {result.name} lacks {', '.join(lacking)}")
+        return result
 
 
 _FLAT = ("row", "task", "kind", "seed", "hash")

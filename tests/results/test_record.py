@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -45,6 +47,10 @@ def test_what_is_no_file_of_results_is_refused_with_a_sentence(tmp_path):
         read_results(path)
     pq.write_table(pa.table({"x": [1]}).replace_schema_metadata({"format": "2"}), path)
     with pytest.raises(ValueError, match="it is of format 2, and this version reads 1"):
+        read_results(path)
+    record = json.dumps(made().to_dict() | {"config": {"task": "imdb"}})
+    pq.write_table(pa.table({"record": [record]}).replace_schema_metadata({"format": "1"}), path)
+    with pytest.raises(ValueError, match="the configuration of imdb-2-layers-re-seed-2026 lacks kind, seed, teacher"):
         read_results(path)
 
 
