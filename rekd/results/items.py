@@ -47,8 +47,8 @@ class Item:
 
     @property
     def done(self) -> bool:
-        """Whether it is trained and was measured on the test split."""
-        return self.trained and (self.folder / EVALUATION).is_file()
+        """Whether it is trained and, where its row is to be, was measured on the test split."""
+        return self.trained and (not self.row.on_test or (self.folder / EVALUATION).is_file())
 
     def sources(self) -> dict[str, Item]:
         """Field of the configuration -> the run whose checkpoint it names."""

@@ -32,7 +32,7 @@ class Result:
     of kinds that do not select) of every evaluation. best_step: the step whose weights these are. seconds: of training.
     device, versions: where and with what. cpu_ms: milliseconds of one answer on a processor, None where it was not
     measured. habits: of selected units, what share is of which sort, beside the share of all units ("selected_<sort>",
-    "all_<sort>": punctuation and stop words, or border), and gate certainty.
+    "all_<sort>": punctuation and stop words, or border), gate certainty, and the swap on dev ("dev_swap").
     """
 
     row: str

@@ -61,6 +61,11 @@ class Row:
     def is_teacher(self) -> bool:
         return self.size.startswith("teacher")
 
+    @property
+    def on_test(self) -> bool:
+        """Whether its runs are measured on the test split, which nothing is chosen by."""
+        return self.part != "choices"
+
     def config(self, seed: int, sources: Mapping[str, str], stop_at: float = 0.0) -> TrainConfig:
         """The configuration of one run. sources: field of `learns` -> checkpoint folder."""
         chosen = {**PRESETS[self.settings.get("preset", "default")], **self.settings}

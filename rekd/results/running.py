@@ -151,7 +151,7 @@ def _one(process: ProcessPoolExecutor, item: Item, device: str, pending: Pending
     told.begins(item, device)
     began, status, said = time.monotonic(), "failed", "failed: its process was ended from outside, or memory ran out"
     try:
-        about = (str(item.folder), item.config().to_dict(), item.row.is_teacher, str(wish))
+        about = (str(item.folder), item.config().to_dict(), item.row.is_teacher, str(wish), item.row.on_test)
         status, said = process.submit(train_and_measure, *about).result()
     except (ValueError, OSError) as error:  # what it learns from is damaged
         said = f"failed: {cause_of(error)}"
@@ -180,8 +180,10 @@ def _begin(device: str, threads: int) -> None:
     hold_splits()
 
 
-def train_and_measure(folder: str, values: dict[str, Any], teaches: bool, wish: str) -> tuple[str, str]:
-    """In a process of its own: train a run, or go on with it, and read its test split once.
+def train_and_measure(
+    folder: str, values: dict[str, Any], teaches: bool, wish: str, on_test: bool = True
+) -> tuple[str, str]:
+    """In a process of its own: train a run, or go on with it, and where it is wanted `on_test` read that split once.
 
     Returns:
         done, stopped or failed, and what to say of it.
@@ -189,7 +191,7 @@ def train_and_measure(folder: str, values: dict[str, Any], teaches: bool, wish: 
     run = Path(folder)
     try:
         _train(run, values, teaches, Path(wish).exists)
-        return "done", _measure(run)
+        return "done", _measure(run) if on_test else f"is done: dev accuracy {_dev_accuracy(run):.3f}"
     except Stopped as stopped:
         return "stopped", f"is stopped: {stopped}"
     except Exception as error:  # whatever it is, it ends this run alone
@@ -208,6 +210,12 @@ def _train(run: Path, values: dict[str, Any], teaches: bool, stop: Callable[[], 
     write_about(run, f"{title_of(config, role)} · {run.name}", role=role)
     if finished(config, run) is None:
         fit(config, run, cpu=_device == "cpu", stop=stop)
+
+
+def _dev_accuracy(run: Path) -> float:
+    from rekd.training.state import load_progress
+
+    return load_progress(run).best_accuracy
 
 
 def _measure(run: Path) -> str:

@@ -116,8 +116,9 @@ class Aggregate:
 
     @property
     def unmeasured(self) -> tuple[int, ...]:
-        """Seeds whose run has ended and was not measured on the test split."""
-        return tuple(result.seed for result in self.results if not result.report)
+        """Seeds whose run has ended and was not measured on the test split, as its row wants."""
+        wanted = self.row is None or self.row.on_test
+        return tuple(result.seed for result in self.results if wanted and not result.report)
 
     @property
     def leaky(self) -> tuple[Result, ...]:

@@ -29,7 +29,8 @@ _LEGEND = (
     "accuracy: share of the test split that is right, mean ± standard deviation over seeds, under top-k at the nominal "
     "rate: the same number of units for every model that selects. CLS reads the whole input, Random masks is a "
     "predictor that was trained on random ones. dev: where a row was read on dev alone. dev accuracy at: learning "
-    "rates that were tried, the same for every kind, on seeds that no other row has; * the rate of the kind's own row.",
+    "rates that were tried, the same for every kind, on seeds that no other row has, leaky runs (by the swap on dev) "
+    "in no mean; * the rate of the kind's own row.",
     "seeds: runs that have ended, of those that the protocol wants. leaky: runs whose masks code the label; they are "
     "left out of every mean but that in brackets and those of count, mask and swap, which are over all runs.",
     "rate: realised share of an input's units, under top-k unless said. random: accuracy of the same predictor on "
@@ -120,11 +121,12 @@ def _tried(rows: Sequence[Aggregate]) -> list[str]:
 
 
 def _at(held: Sequence[Trial], rates: Iterable[float]) -> Iterator[str]:
-    """Dev accuracy of one kind at each rate; its own row's is starred."""
+    """Dev accuracy of one kind at each rate; its own row's is starred, and leaky runs are counted."""
     found = {trial.rate: trial for trial in held}
     for rate in rates:
         trial = found.get(rate)
-        yield NONE if trial is None else f"{number(trial.dev)}{' *' if trial.taken else ''}"
+        leaky = f" ({trial.leaky} leaky)" if trial and trial.leaky else ""
+        yield NONE if trial is None else f"{number(trial.dev)}{leaky}{' *' if trial.taken else ''}"
 
 
 def _table(rows: Sequence[Aggregate]) -> Iterator[str]:

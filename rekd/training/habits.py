@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from rekd.training.rules import SWAPS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,13 +30,17 @@ def noted(metrics: Sequence[Mapping[str, Any]], step: int) -> dict[str, float]:
         metrics: lines of metrics.jsonl.
 
     Returns:
-        certainty, and selected_ and all_ before each sort of units that was noted; {} without such an evaluation.
+        certainty, selected_ and all_ before each sort of units that was noted, and dev_swap, the mean over the last
+        evaluations until then; {} without such an evaluation.
     """
-    line = next((line for line in metrics if line["step"] == step and "dev_accuracy" in line), {})
+    until = [line for line in metrics if line["step"] <= step and "dev_accuracy" in line]
+    line = until[-1] if until and until[-1]["step"] == step else {}
     names = {"dev_certainty": "certainty"}
     for sort, told in _SORTS.items():
         names |= {f"dev_{sort}": f"selected_{told}", f"dev_{sort}_base": f"all_{told}"}
-    return {told: line[name] for name, told in names.items() if name in line}
+    swaps = [each["dev_swap"] for each in until[-SWAPS:] if "dev_swap" in each] if line else []
+    found = {told: line[name] for name, told in names.items() if name in line}
+    return found | ({"dev_swap": fmean(swaps)} if swaps else {})
 
 
 def stop_words(masks: Tensor, split: Split, reader: TextReader) -> dict[str, float]:

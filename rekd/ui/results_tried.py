@@ -17,8 +17,12 @@ from rekd.ui.results_groups import Group
 
 ABOUT = (
     "Every kind was trained at the same learning rates, on seeds that no other row has, and read on dev alone: what "
-    "was tried for one was tried for all. A dot is a seed, the line their mean, a diamond the rate of a kind's own row."
+    "was tried for one was tried for all. A dot is a seed, the line their mean, a diamond the rate of a kind's own "
+    "row. A crossed seed is leaky, by the swap on dev, and in no mean."
 )
+
+LEAST = 0.01
+"""Values that are no further apart than that have as much room above and below."""
 
 
 def tried(group: Group, name: str) -> None:
@@ -48,6 +52,9 @@ def by_rate(student: str, held: Sequence[Trial]) -> go.Figure:
     rates = sorted({trial.rate for trial in held})
     figure.update_xaxes(type="log", tickvals=rates, ticktext=[figures(rate) for rate in rates])
     figure.layout.hovermode = "closest"
+    read = [run.accuracy for trial in held for run in trial.runs]
+    if max(read) - min(read) < LEAST:  # of one value plotly takes half of it on both sides
+        figure.layout.yaxis.range = [min(read) - LEAST, max(read) + LEAST]
     return figure
 
 
@@ -57,11 +64,13 @@ def _lines(kind: str, held: Sequence[Trial]) -> Iterator[Line]:
     look = {"colour": sign.colour, "group": kind}
     rates, means = [trial.rate for trial in held], [trial.dev.mean for trial in held]
     yield Line(name, rates, means, dash=sign.dash, told=f"{told}<extra>mean</extra>", **look)
-    seeds = [(trial.rate, seed, accuracy) for trial in held for seed, accuracy in trial.seeds]
-    rates, _, read = zip(*seeds, strict=True)
     marks = {"mode": "markers", "legend": False, **look}
-    yield Line("seeds", rates, read, told=f"{told}<extra>a seed</extra>", opacity=0.75, **marks)
-    if taken := [trial for trial in held if trial.taken]:
+    for leaky, what, symbol in ((False, "a seed", "circle"), (True, "a leaky seed", "circle-x-open")):
+        seeds = [(trial.rate, run.accuracy) for trial in held for run in trial.runs if run.leaky == leaky]
+        if seeds:
+            at = zip(*seeds, strict=True)
+            yield Line(what, *at, symbol=symbol, told=f"{told}<extra>{what}</extra>", opacity=0.75, **marks)
+    if taken := [trial for trial in held if trial.taken and trial.dev.n]:
         at = [trial.rate for trial in taken], [trial.dev.mean for trial in taken]
         yield Line("its own row's", *at, symbol="diamond", told="", **marks)
 
@@ -72,11 +81,15 @@ def in_words(held: Sequence[Trial]) -> str:
 
 
 def _told(kind: str, held: Sequence[Trial]) -> str:
-    found, first, last = best(held), figures(held[0].rate), figures(held[-1].rate)
+    found, leaky = best(held), sum(trial.leaky for trial in held)
+    runs = f"{leaky} of {sum(len(trial.runs) for trial in held)} runs"
+    if found is None:
+        return f"{KINDS[kind]}: no honest run ({runs} leaky)."
     seeds = f"{found.dev.n} seed{'' if found.dev.n == 1 else 's'}"
     said = f"{KINDS[kind]}: best {number(found.dev.mean)} at {figures(found.rate)} ({seeds})"
     if len(held) > 1:
-        said += f", of {first} to {last}"
+        said += f", of {figures(held[0].rate)} to {figures(held[-1].rate)}"
         said += "; that is the end of what was tried, and further on it may be better" if at_the_end(held) else ""
-    taken = next((trial for trial in held if trial.taken and trial is not found), None)
-    return said + (f"; its own row has {figures(taken.rate)}, {number(taken.dev.mean)} here." if taken else ".")
+    taken = next((trial for trial in held if trial.taken and trial.dev.n and trial is not found), None)
+    said += f"; its own row has {figures(taken.rate)}, {number(taken.dev.mean)} here" if taken else ""
+    return f"{said}; {runs} leaky." if leaky else f"{said}."

@@ -20,7 +20,7 @@ from rekd.results.comparisons import leaky_shares
 from rekd.results.protocol import find_rows, rows
 from rekd.results.record import read_results, write_results
 from rekd.training import fit
-from rekd.training.habits import measured_habits, stop_words
+from rekd.training.habits import measured_habits, noted, stop_words
 from rekd.training.report import evaluate_checkpoint
 from rekd.training.runs import EVALUATION
 from rekd.training.setup import resolve
@@ -91,6 +91,13 @@ def test_habits_are_those_of_the_step_whose_weights_these_are(runs):
         "all_border": line["dev_border_base"],
     }
     assert result.habits["all_border"] == pytest.approx(28 / 64)
+
+
+def test_the_swap_on_dev_is_the_mean_of_the_last_evaluations_until_the_step_that_is_kept():
+    swaps = {10: 0.9, 20: 0.02, 30: 0.04, 40: 0.09, 50: 0.9}
+    lines = [{"step": step, "dev_accuracy": 0.8, "dev_swap": swap} for step, swap in swaps.items()]
+    assert noted([*lines, {"step": 60}], 40) == {"dev_swap": pytest.approx(0.05)}
+    assert noted(lines, 45) == {} and noted([{"step": 40, "dev_accuracy": 0.8}], 40) == {}
 
 
 def test_a_run_that_is_named_counts_once_beside_its_folder(runs):

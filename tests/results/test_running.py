@@ -174,6 +174,16 @@ def test_a_run_is_trained_and_its_test_split_read_once(small_rows, tmp_path, mon
     assert read_about(teacher.folder).role == "teacher"
 
 
+def test_what_learning_rates_are_chosen_by_is_read_on_dev_and_never_on_test(small_rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "evaluate_checkpoint", lambda *_, **__: pytest.fail("test was read"))
+    item = Item(replace(TEACHER, name="digits-tried", part="choices"), 1, tmp_path)
+    given = (str(item.folder), item.config().to_dict(), False, str(tmp_path / "no-wish"), item.row.on_test)
+    state, words = train_and_measure(*given)
+    assert state == "done" and words.startswith("is done: dev accuracy 0.") and item.done
+    assert not (item.folder / EVALUATION).exists()
+    assert [row.part for row in rows() if not row.on_test][:1] == ["choices"] and TEACHER.on_test
+
+
 def test_a_wish_to_stop_ends_a_run_with_its_state(small_rows, tmp_path):
     (item,) = items([replace(TEACHER, settings={**TINY, "steps": 20})], tmp_path, [1])
     (tmp_path / "wish").touch()

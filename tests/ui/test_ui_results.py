@@ -152,6 +152,14 @@ def test_rates_that_were_tried_are_a_line_a_kind_with_a_dot_a_seed_and_the_best_
     assert figure.layout.xaxis.type == "log" and "0.0001" in figure.layout.xaxis.ticktext
     re_told, _, rekd_told = results_tried.in_words(held).partition(" REKD: ")
     assert re_told == "RE: best 0.831 at 0.0002 (2 seeds), of 0.0001 to 0.0004."
+    leaky = made("imdb-2-layers-re-lr-0.0008", 2024, 0.99, report={}, habits={"dev_swap": 0.3})
+    held = trials(aggregates([*runs, leaky]))
+    assert [len(t.x) for t in results_tried.by_rate("x", held).data if t.marker.symbol == "circle-x-open"] == [1]
+    assert "RE: best 0.831 at 0.0002 (2 seeds), of 0.0001 to 0.0008; 1 of 7 runs leaky." in results_tried.in_words(held)
+    alone = trials(aggregates([leaky]))
+    assert results_tried.in_words(alone) == "RE: no honest run (1 of 1 runs leaky)."
+    low, high = results_tried.by_rate("x", alone).layout.yaxis.range
+    assert high - low < 0.03, "an axis that fits the only value"
     assert "that is the end of what was tried" in rekd_told and "its own row has 0.0008, 0.831 here." in rekd_told
 
 
