@@ -22,7 +22,7 @@ DECADES = 2.0
 PANEL, TOP, BOTTOM, LEGEND_ROW, SUBTITLE_ROW, GAP = 200, 52, 62, 28, 18, 32
 """Pixels: of a panel of share 1, of the title, the lowest axis, a row of the legend or the subtitle, between panels."""
 FONT, SMALL = 14, 13
-SIZES = {"star": 13, "diamond": 11}
+SIZES = {"star": 13, "diamond": 11, "circle-x-open": 11}
 """Pixels of a sign that stands alone."""
 
 
