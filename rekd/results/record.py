@@ -15,8 +15,6 @@ FORMAT = 1
 """Raised when an older file can no longer be read."""
 NAME = "results.parquet"
 """The file's name, beside the shipped checkpoints."""
-
-
 _ALWAYS = ("task", "kind", "seed", "teacher", "rate")
 """Fields of a configuration that a result is asked for."""
 
