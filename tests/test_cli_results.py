@@ -74,6 +74,19 @@ def test_own_runs_are_shown_alone(file, capsys):
     assert told.startswith("Own runs") and "own-seed-1" in told and "imdb-2-layers-re " not in told
 
 
+@pytest.mark.parametrize("given", [["--task", "digits", "run", "--dry-run"], ["--json", "x.json", "collect", "runs"]])
+def test_what_chooses_tables_is_refused_before_another_word(given, capsys):
+    assert main(["results", *given]) == 2
+    told = capsys.readouterr()
+    assert f"{given[0]} chooses what the tables show" in told.err and not told.out
+
+
+def test_a_folder_of_runs_that_is_a_file_is_refused(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["results", "run", "digits-48x2-re", "--out", str(tmp_path / "file"), "--dry-run"]) == 2
+    assert "file, a file; the runs need a folder" in capsys.readouterr().err
+
+
 def test_a_task_without_rows_is_refused_with_those_that_have_some(file, capsys):
     assert main(["results", "--from", str(file), "--task", "imbd"]) == 2
     assert (

@@ -28,7 +28,7 @@ def add_results(commands) -> None:
     """The command results: without a word more it shows them."""
     parser = commands.add_parser("results", help="what the runs of the protocol measured: tables, comparisons, leaks")
     _add_options(parser)
-    parser.set_defaults(run=_show)
+    parser.set_defaults(run=_show, what=None)
     what = parser.add_subparsers(dest="what", metavar="show | run | collect")
     # Options that stand before the word count as well: a default of ours would take their place.
     _add_options(what.add_parser("show", help="print the tables", argument_default=argparse.SUPPRESS))
@@ -123,7 +123,23 @@ def _wanted(each, arguments: argparse.Namespace) -> bool:
     return arguments.task in (None, each.task) and arguments.part in (None, each.part)
 
 
+def refuse_tables(arguments: argparse.Namespace) -> None:
+    """Options of the tables before another word would be passed over.
+
+    Raises:
+        ValueError: one was given.
+    """
+    for name in ("task", "part", "source", "json"):
+        if getattr(arguments, name) is not None:
+            option = "--from" if name == "source" else f"--{name}"
+            raise ValueError(
+                f"{option} chooses what the tables show, and says nothing to `results {arguments.what}`; leave it out. "
+                "Rows to run are named: python -m rekd results run 'imdb-*', or a part such as headline"
+            )
+
+
 def _collect(arguments: argparse.Namespace) -> int:
+    refuse_tables(arguments)
     from rekd.results.collect import collect, merged
     from rekd.results.record import read_results, write_results
 

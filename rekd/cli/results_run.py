@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rekd.cli.train import INTERRUPTED
 from rekd.results.row import FOLDER
+from rekd.training.status import saved_step
 
 if TYPE_CHECKING:
     from rekd.results.items import Item
@@ -30,7 +31,8 @@ def add_run(what) -> None:
     rows = "names such as imdb-2-layers-rekd, patterns such as 'imdb-*', or parts such as headline (default: all)"
     parser.add_argument("rows", nargs="*", metavar="ROW", help=rows)
     parser.add_argument("--seed", type=int, nargs="+", default=[], help="these seeds of the rows alone")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help=f"of the runs (default: runs/{FOLDER})")
+    where = f"of the runs (default: {FOLDER} in the folder of runs)"
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help=where)
     devices = "cuda, cuda:1, mps or cpu; several work at once (default: every GPU here, else the best device)"
     parser.add_argument("--device", nargs="+", default=[], help=devices)
     about = "runs that share a device; small models leave most of a large GPU free (default: %(default)s)"
@@ -40,6 +42,9 @@ def add_run(what) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from rekd.cli.results import refuse_tables
+
+    refuse_tables(arguments)
     from rekd.checks import between
     from rekd.results.items import items
     from rekd.results.protocol import find_rows
@@ -48,6 +53,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     between("--together", arguments.together, 1, 64)
     root = arguments.out or home() / FOLDER
+    if root.exists() and not root.is_dir():
+        raise ValueError(f"--out is {root}, a file; the runs need a folder: name another with --out")
     every = items(find_rows(arguments.rows), root, arguments.seed)
     todo = [item for item in every if not item.done]
     devices = devices_for(arguments.device)
@@ -72,7 +79,9 @@ def _listed(every: Sequence[Item]) -> list[str]:
 def _standing(item: Item) -> str:
     if item.changed:
         return "holds a run of other settings than the row's: move it away, or name another folder with --out"
-    return "is done" if item.done else "is trained, not measured" if item.trained else "to do"
+    if item.trained:
+        return "is done" if item.done else "is trained, not measured"
+    return f"goes on from step {step:,}" if (step := saved_step(item.folder)) else "to do"
 
 
 def _conclude(root: Path, every: Sequence[Item], pending: Pending | None) -> int:

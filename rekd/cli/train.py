@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,9 +44,9 @@ def _train(arguments: argparse.Namespace) -> int:
         info = _in_turn(arguments) if arguments.folder else _at_once(arguments)
     except Stopped as stopped:
         run = arguments.folder or arguments.resume or arguments.out
-        print(f"{stopped} Go on with it: python -m rekd train --resume {run}")
+        _say(f"{stopped} Go on with it: python -m rekd train --resume {run}")
         return INTERRUPTED
-    print(f"Checkpoint: {info.folder}\nEvaluate it: python -m rekd evaluate {info.folder}")
+    _say(f"Checkpoint: {info.folder}\nEvaluate it: python -m rekd evaluate {info.folder}")
     return 0
 
 
@@ -80,10 +81,10 @@ def _at_once(arguments: argparse.Namespace) -> Info:
             role = role_from(arguments)
             write_about(run, title_of(config, role), role=role)
     if info := finished(config, run):
-        print(f"{run} is finished at step {info.training['steps_done']}; nothing was trained.")
+        _say(f"{run} is finished at step {info.training['steps_done']}; nothing was trained.")
         return info
     for remark in (*remarks(config), f"Trains {config.kind} on {config.task} for {_count(config.steps)}, in {run}."):
-        print(remark, flush=True)
+        _say(remark)
     with stop_on_signal(_say_stopping, run) as stop:
         return fit_or_discard(config, run, fresh=new, cpu=device == "cpu", stop=stop, tell=Teller(config.steps, _say))
 
@@ -100,7 +101,9 @@ def _agreed(folder: Path, cpu: bool) -> Path:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)  # a pipe would keep it back until there is much to pass on
+    """Once, of several processes that make one run: a launcher gives each its rank."""
+    if os.environ.get("RANK", "0") == "0":
+        print(line, flush=True)  # a pipe would keep it back until there is much to pass on
 
 
 def _count(steps: int) -> str:

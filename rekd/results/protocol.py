@@ -38,7 +38,7 @@ def find_rows(patterns: Sequence[str]) -> list[Row]:
     for pattern in patterns or ("*",):
         here = [row for row in all_rows if row.part == pattern or fnmatch.fnmatchcase(row.name, pattern)]
         if not here:
-            near = difflib.get_close_matches(pattern, [*(row.name for row in all_rows), *PARTS], 1, 0.8)
+            near = difflib.get_close_matches(pattern.lower(), [*(row.name for row in all_rows), *PARTS], 1, 0.8)
             meant = f" Did you mean {near[0]}?" if near else ""
             raise ValueError(
                 f"No row of the protocol is called {pattern!r}.{meant} Give a name such as {all_rows[0].name}, a "

@@ -140,5 +140,5 @@ def read_results(path: Path) -> list[Result]:
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} holds no results that can be read: {str(error).rstrip('.')}. Restore it from the repository, or "
-            "make it again: python -m rekd results collect RUNS"
+            "move it away and make it again: python -m rekd results collect RUNS"
         ) from error

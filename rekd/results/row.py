@@ -13,7 +13,7 @@ SEEDS = tuple(range(2026, 2036))
 """The paper's ten; rows of five take the first five."""
 PARTS = {
     "teachers": "Teachers",
-    "choices": "Learning rates tried, the same for every kind, on seeds of their own",
+    "choices": "Learning rates tried, on seeds of their own",
     "headline": "Headline pairs with their controls, ten seeds",
     "sizes": "Second sizes, and CIFAR-100",
     "ablations": "Ablations of REKD on the headline pairs",

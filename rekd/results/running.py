@@ -21,6 +21,7 @@ from rekd.files import write_json, write_text
 from rekd.results.items import Item
 from rekd.training.causes import cause_of
 from rekd.training.runs import EVALUATION
+from rekd.training.status import saved_step
 from rekd.training.stopping import WISH, Stopped, stop_on_signal
 from rekd.training.sweep_told import duration
 from rekd.training.turns import POLL
@@ -109,6 +110,12 @@ def run_items(root: Path, todo: Sequence[Item], devices: Sequence[str], say: Say
     return pending
 
 
+def _next(item: Item) -> str:
+    if item.trained:
+        return "is measured"
+    return f"goes on from step {step:,}" if (step := saved_step(item.folder)) else "begins"
+
+
 class _Told:
     """A line as each run begins and ends; several threads tell of theirs."""
 
@@ -118,13 +125,13 @@ class _Told:
 
     def begins(self, item: Item, device: str) -> None:
         with self.lock:
-            self.say(f"{item.name} begins, on {device}")
+            self.say(f"{item.name} {_next(item)}, on {device}")
 
     def ends(self, item: Item, seconds: float, said: str) -> None:
         with self.lock:
             self.ended += 1
             left = (time.monotonic() - self.start) / self.ended * (self.count - self.ended)
-            more = f"; about {duration(left)} left" if self.ended < self.count else ""
+            more = f"; about {duration(left)} left" if self.ended < self.count and not self.stops else ""
             self.say(f"[{self.ended}/{self.count}] {item.name} {said} after {duration(seconds)}{more}")
 
     def stopping(self, stops: bool) -> None:
@@ -153,6 +160,10 @@ def _one(process: ProcessPoolExecutor, item: Item, device: str, pending: Pending
     try:
         about = (str(item.folder), item.config().to_dict(), item.row.is_teacher, str(wish), item.row.on_test)
         status, said = process.submit(train_and_measure, *about).result()
+    except BrokenProcessPool:
+        if wish.exists():  # Ctrl+C a second time
+            status, said = "stopped", "was ended at once; the last state that it saved stands"
+        raise
     except (ValueError, OSError) as error:  # what it learns from is damaged
         said = f"failed: {cause_of(error)}"
     finally:
@@ -193,7 +204,8 @@ def train_and_measure(
         _train(run, values, teaches, Path(wish).exists)
         return "done", _measure(run) if on_test else f"is done: dev accuracy {_dev_accuracy(run):.3f}"
     except Stopped as stopped:
-        return "stopped", f"is stopped: {stopped}"
+        told = str(stopped).rstrip(".")
+        return "stopped", f"is {told[:1].lower()}{told[1:]},"
     except Exception as error:  # whatever it is, it ends this run alone
         return "failed", f"failed: {cause_of(error)}"
     finally:

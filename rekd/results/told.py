@@ -29,8 +29,8 @@ _LEGEND = (
     "accuracy: share of the test split that is right, mean ± standard deviation over seeds, under top-k at the nominal "
     "rate: the same number of units for every model that selects. CLS reads the whole input, Random masks is a "
     "predictor that was trained on random ones. dev: where a row was read on dev alone. dev accuracy at: learning "
-    "rates that were tried, the same for every kind, on seeds that no other row has, leaky runs (by the swap on dev) "
-    "in no mean; * the rate of the kind's own row.",
+    "rates that were tried, on seeds that no other row has, leaky runs (by the swap on dev) in no mean; * the rate of "
+    "the kind's own row.",
     "seeds: runs that have ended, of those that the protocol wants. leaky: runs whose masks code the label; they are "
     "left out of every mean but that in brackets and those of count, mask and swap, which are over all runs.",
     "rate: realised share of an input's units, under top-k unless said. random: accuracy of the same predictor on "

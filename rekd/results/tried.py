@@ -24,18 +24,23 @@ class Read:
 
 @dataclass(frozen=True)
 class Trial:
-    """One kind at one learning rate. runs: of seeds that no other row has. taken: whether the kind's own row has this
-    rate."""
+    """One kind at one learning rate. runs: of seeds that no other row has. own: the rate of the kind's own row, None
+    where it has none."""
 
     kind: str
     rate: float
     runs: tuple[Read, ...]
-    taken: bool
+    own: float | None
 
     @property
     def dev(self) -> Spread:
         """Dev accuracy over the runs that are not leaky."""
         return spread(run.accuracy for run in self.runs if not run.leaky)
+
+    @property
+    def taken(self) -> bool:
+        """Whether the kind's own row has this rate."""
+        return self.rate == self.own
 
     @property
     def leaky(self) -> int:
@@ -56,12 +61,11 @@ def _of(row: Row | Aggregate) -> tuple[str, str, str]:
 def _trial(row: Aggregate, own: float | None) -> Trial:
     read = [(result, dev_accuracy(result)) for result in row.results]
     runs = tuple(Read(result.seed, accuracy, _leaky(result)) for result, accuracy in read if accuracy is not None)
-    rate = row.row.settings["learning_rate"]
-    return Trial(row.kind, rate, runs, rate == own)
+    return Trial(row.kind, row.row.settings["learning_rate"], runs, own)
 
 
 def _leaky(result: Result) -> bool:
-    return result.habits.get("dev_swap", 0.0) > SWAP_BOUND
+    return result.honest is False or result.habits.get("dev_swap", 0.0) > SWAP_BOUND
 
 
 def by_kind(tried: Iterable[Trial]) -> dict[str, list[Trial]]:

@@ -214,7 +214,7 @@ def learning_curves(student: str, results: Sequence[Result]) -> go.Figure:
     figure = chart(
         f"results-curves-{student}",
         "Learning curves",
-        [Panel("dev accuracy", drawn, ticks=".2~f", share=1.9)],
+        [Panel("dev accuracy", drawn, ticks=".3~f", share=1.9)],
         subtitle=f"{escaped(student)}, masks under top-k at p.<br>A diamond marks the step whose weights are kept.",
         empty="No run has been evaluated yet.",
     )

@@ -85,7 +85,8 @@ def habits(result: Result) -> Mapping[str, str]:
 
 def made(result: Result) -> Mapping[str, str]:
     """How large it is, and where and how long it was trained."""
-    out = {"parameters": f"{result.parameters:,}", "weights": f"{result.bytes / 1e6:.1f} MB, hash {result.hash or '–'}"}
+    size = f"{result.bytes / 1e6:.1f} MB, " if result.bytes else ""
+    out = {"parameters": f"{result.parameters:,}", "weights": f"{size}hash {result.hash or '–'}"}
     if result.cpu_ms is not None:
         out["one answer on a processor"] = f"{result.cpu_ms:.1f} ms"
     if result.seconds:

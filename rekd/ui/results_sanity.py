@@ -151,7 +151,8 @@ def shipped_pairs(infos: Iterable[Info]) -> dict[str, tuple[Info, Info]]:
     """Task -> its RE and REKD that come with the project; exhibits, and what was trained or loaded here, are none."""
     from rekd.checkpoints.folders import shipped
 
-    held = {(info.task, info.role): info for info in infos if info.folder.parent == shipped()}
+    ours = (info for info in infos if info.folder.parent == shipped() and not info.promoted)
+    held = {(info.task, info.role): info for info in ours}
     return {
         task: (held[task, "re"], rekd) for (task, role), rekd in held.items() if role == "rekd" and (task, "re") in held
     }

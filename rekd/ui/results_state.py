@@ -61,9 +61,10 @@ def settled(chosen: Chosen, held: Mapping[str, Sequence[str]]) -> tuple[Chosen, 
 
 
 def _unknown(name: str, value: str, allowed: Sequence[str]) -> str:
-    some = ", ".join(allowed[:12]) + (", …" if len(allowed) > 12 else "")
-    usual = getattr(Chosen(), name) or "none"
-    return f"The address has {name} “{value[:60]}”, which is none of {some or 'none here'}; {usual} is used."
+    many = len(allowed) > 12  # of runs there are hundreds
+    some = ", ".join(allowed[: 4 if many else 12]) + (", …" if many else "")
+    usual, what = getattr(Chosen(), name) or "none", f"is none of {some}" if some else "is not known here"
+    return f"The address has {name} “{value[:60]}”, which {what}; {usual} is used."
 
 
 def address(chosen: Chosen) -> dict[str, str]:

@@ -16,9 +16,9 @@ from rekd.ui.results_charts import SIGNS
 from rekd.ui.results_groups import Group
 
 ABOUT = (
-    "Every kind was trained at the same learning rates, on seeds that no other row has, and read on dev alone: what "
-    "was tried for one was tried for all. A dot is a seed, the line their mean, a diamond the rate of a kind's own "
-    "row. A crossed seed is leaky, by the swap on dev, and in no mean."
+    "Before the rows above had a learning rate, kinds were trained at several, on seeds that no other row has, and "
+    "read on dev alone. The protocol has the same ones for CLS, with and without a teacher, RE and REKD. A dot is a "
+    "seed, a line their mean, a diamond the rate of the kind's own row. A crossed seed is leaky, and in no mean."
 )
 
 LEAST = 0.01
@@ -40,16 +40,16 @@ def tried(group: Group, name: str) -> None:
 
 def by_rate(student: str, held: Sequence[Trial]) -> go.Figure:
     """Dev accuracy against the learning rate, a colour and dash a kind. Pure."""
-    lines = [line for kind, them in by_kind(held).items() for line in _lines(kind, them)]
+    rates = sorted({trial.rate for trial in held})
+    lines = [line for kind, them in by_kind(held).items() for line in _lines(kind, them, rates)]
     figure = chart(
         f"results-tried-{student}",
         "Dev accuracy by learning rate",
-        [Panel("dev accuracy", lines, ticks=".2~f", share=1.6)],
+        [Panel("dev accuracy", lines, ticks=".3~f", share=1.6)],
         x_title="learning rate",
         x_ticks="~g",
         subtitle=f"{escaped(student)}, masks under top-k at p.",
     )
-    rates = sorted({trial.rate for trial in held})
     figure.update_xaxes(type="log", tickvals=rates, ticktext=[figures(rate) for rate in rates])
     figure.layout.hovermode = "closest"
     read = [run.accuracy for trial in held for run in trial.runs]
@@ -58,12 +58,14 @@ def by_rate(student: str, held: Sequence[Trial]) -> go.Figure:
     return figure
 
 
-def _lines(kind: str, held: Sequence[Trial]) -> Iterator[Line]:
+def _lines(kind: str, held: Sequence[Trial], every: Sequence[float]) -> Iterator[Line]:
+    """Of one kind; its line has a gap where it lacks one of `every` rate."""
     sign, name = SIGNS[kind], KINDS[kind]
     told = f"{name}: %{{y:.3f}} at %{{x:~g}}"
     look = {"colour": sign.colour, "group": kind}
-    rates, means = [trial.rate for trial in held], [trial.dev.mean for trial in held]
-    yield Line(name, rates, means, dash=sign.dash, told=f"{told}<extra>mean</extra>", **look)
+    found = {trial.rate: trial.dev.mean for trial in held}
+    means = [found.get(rate) for rate in every]
+    yield Line(name, every, means, dash=sign.dash, told=f"{told}<extra>mean</extra>", **look)
     marks = {"mode": "markers", "legend": False, **look}
     for leaky, what, symbol in ((False, "a seed", "circle"), (True, "a leaky seed", "circle-x-open")):
         seeds = [(trial.rate, run.accuracy) for trial in held for run in trial.runs if run.leaky == leaky]
@@ -92,4 +94,7 @@ def _told(kind: str, held: Sequence[Trial]) -> str:
         said += "; that is the end of what was tried, and further on it may be better" if at_the_end(held) else ""
     taken = next((trial for trial in held if trial.taken and trial.dev.n and trial is not found), None)
     said += f"; its own row has {figures(taken.rate)}, {number(taken.dev.mean)} here" if taken else ""
+    own = held[0].own
+    if own is not None and not any(trial.taken for trial in held):
+        said += f"; its own row has {figures(own)}, which has no run here"
     return f"{said}; {runs} leaky." if leaky else f"{said}."

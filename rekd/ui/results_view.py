@@ -16,7 +16,7 @@ from rekd.ui import results_state as state
 from rekd.ui.cache import kept
 from rekd.ui.components import plain
 from rekd.ui.frame import part
-from rekd.ui.results_groups import BOX, TAGS, Group, grouped, measured, narrowed, sizes, tasks
+from rekd.ui.results_groups import BOX, TAGS, Group, grouped, measured, narrowed, runs_of, sizes, tasks
 from rekd.ui.results_read import Found, read
 from rekd.ui.results_state import ALL, KIND_NAMES, PART_NAMES, Chosen
 
@@ -45,7 +45,7 @@ class Drawing:
             st.markdown(results_told.LEAD)
         if not self._table():
             return
-        if self.found.results:
+        if self.found.results and self.chosen.part != state.YOURS:  # which are in no comparison
             self._comparisons()
         from rekd.ui.results_student import student
 
@@ -154,8 +154,12 @@ def begin(home: Path) -> Drawing:
     found = read(home)
     groups = _groups(found.key, found)
     chosen, notes = state.current()
-    held = {"task": tasks(groups), "size": sizes(groups, chosen.task), "student": [group.key for group in groups]}
-    chosen, more = state.settled(chosen, held)
+    chosen, more = state.settled(chosen, {"task": tasks(groups), "size": sizes(groups, chosen.task)})
+    students = measured(groups, chosen)
+    of_run = {key: group.key for group in students for key in runs_of(group.rows)}
+    chosen, further = state.settled(chosen, {"student": [each.key for each in students], "run": [*of_run]})
+    if chosen.run:  # the charts are those that show it
+        chosen = replace(chosen, student=of_run[chosen.run])
     state.settle(chosen)
     titles = {name: TASKS[name].title if name in TASKS else name for name in tasks(groups)}
-    return Drawing(found, home, groups, titles, chosen, (*notes, *more))
+    return Drawing(found, home, groups, titles, chosen, (*notes, *more, *further))

@@ -96,6 +96,21 @@ def test_an_address_that_asks_for_what_is_not_there_is_told(root, many):
     at = page(root, task="mnist", kind="gru", colour="red")
     told = said(at).replace("\\", "")
     assert "mnist" in told and "gru" in told and "colour" in told and len(rows(at)) > 10
+    at = page(root, run="nobody-s")
+    told = said(at).replace("\\", "")
+    assert "run “nobody-s”, which is none of imdb" in told and "run" not in dict(at.query_params)
+    at = page(root, task="cifar10", student="imdb: 2 layers x 384")
+    assert "student “imdb: 2 layers x 384”, which is none of cifar10" in said(at).replace("\\", "")
+
+
+def test_a_run_s_address_alone_shows_the_charts_of_its_student(root, many):
+    at = page(root, run="cifar10-64x3-re-seed-2027")
+    assert "cifar10-64x3-re-seed-2027" in charts(at)[0] and "accuracy under top-k" in looked_at(at)
+    assert "is used" not in said(at)
+
+
+def test_your_runs_alone_are_compared_with_nothing(root, many):
+    assert forests(page(root)) and not forests(page(root, part="yours"))
 
 
 def test_every_row_has_its_command(root, many):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from workers import QUICK
 from rekd.cli import main
 from rekd.files import read_json, write_json
 from rekd.results import items as asked
-from rekd.results import protocol
+from rekd.results import protocol, running
 from rekd.results.items import Item, items
 from rekd.results.protocol import find_rows, rows
 from rekd.results.row import FIRST, PARTS, SAME, Row
@@ -184,11 +185,38 @@ def test_what_learning_rates_are_chosen_by_is_read_on_dev_and_never_on_test(smal
     assert [row.part for row in rows() if not row.on_test][:1] == ["choices"] and TEACHER.on_test
 
 
+def test_a_run_that_a_second_ctrl_c_ends_has_not_failed(small_rows, tmp_path):
+    class Dead:
+        def submit(self, *_):
+            raise BrokenProcessPool
+
+    (item,), wish, said = items([TEACHER], tmp_path, [1]), tmp_path / "wish", []
+    for wished, faults in ((False, [item.name]), (True, [])):
+        wish.touch() if wished else None
+        pending = Pending([item])
+        with pytest.raises(BrokenProcessPool):
+            running._one(Dead(), pending.take(lambda: False), "cpu", pending, running._Told(1, said.append), wish)
+        assert list(pending.faults) == faults
+    assert "failed: its process was ended from outside" in said[1] and "was ended at once; the last state" in said[3]
+
+
+def test_a_run_that_was_stopped_is_said_to_go_on(small_rows, tmp_path, capsys):
+    item = Item(TEACHER, 1, tmp_path)
+    (item.folder / "state").mkdir(parents=True)
+    (item.folder / "state" / "latest").write_text("00000002")
+    assert main(["results", "run", "digits-teacher", "--out", str(tmp_path), "--device", "cpu", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "digits-teacher-seed-1  goes on from step 2" in told and "digits-teacher-seed-2  to do" in told
+    said = []
+    running._Told(1, said.append).begins(item, "cpu")
+    assert said == ["digits-teacher-seed-1 goes on from step 2, on cpu"]
+
+
 def test_a_wish_to_stop_ends_a_run_with_its_state(small_rows, tmp_path):
     (item,) = items([replace(TEACHER, settings={**TINY, "steps": 20})], tmp_path, [1])
     (tmp_path / "wish").touch()
     state, words = train_and_measure(str(item.folder), item.config().to_dict(), True, str(tmp_path / "wish"))
-    assert state == "stopped" and "its state is saved" in words and not item.trained
+    assert state == "stopped" and words == "is stopped at step 2 of 20; its state is saved," and not item.trained
 
 
 @pytest.mark.parametrize(("stopped", "code", "told"), [(False, 1, True), (True, 130, False)])

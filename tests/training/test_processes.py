@@ -77,6 +77,7 @@ def test_a_student_of_two_processes_has_the_weights_of_one_that_accelerate_launc
     started(["accelerate.commands.launch", "--cpu"], tmp_path / "one", *learns, **taught)
     started([*LAUNCH, "2"], tmp_path / "two", *learns, **taught)
     agree(tmp_path / "two", tmp_path / "one", ("total", "task", "rate", "r", "dual", "rationale", "prediction"))
+    assert (tmp_path / "two.txt").read_text(encoding="utf-8").count("Checkpoint: ") == 1, "said by one process"
 
 
 @pytest.mark.gpu

@@ -144,7 +144,10 @@ def test_rates_that_were_tried_are_a_line_a_kind_with_a_dot_a_seed_and_the_best_
     held = trials(aggregates(runs))
     figure = results_tried.by_rate("<b>", held)
     lines = {trace.name: trace for trace in figure.data if trace.mode == "lines"}
-    assert lines["RE"].x.tolist() == [0.0001, 0.0002, 0.0004] and lines["REKD"].line.dash != lines["RE"].line.dash
+    assert [y == y for y in lines["RE"].y.tolist()] == [True, True, True, False], "a gap where it has no run"
+    assert (
+        lines["RE"].x.tolist() == [0.0001, 0.0002, 0.0004, 0.0008] and lines["REKD"].line.dash != lines["RE"].line.dash
+    )
     dots = [trace for trace in figure.data if trace.mode == "markers" and trace.marker.symbol == "circle"]
     assert [len(trace.x) for trace in dots] == [6, 4]
     diamonds = [trace.x.tolist() for trace in figure.data if trace.marker.symbol == "diamond"]
@@ -158,6 +161,8 @@ def test_rates_that_were_tried_are_a_line_a_kind_with_a_dot_a_seed_and_the_best_
     assert "RE: best 0.831 at 0.0002 (2 seeds), of 0.0001 to 0.0008; 1 of 7 runs leaky." in results_tried.in_words(held)
     alone = trials(aggregates([leaky]))
     assert results_tried.in_words(alone) == "RE: no honest run (1 of 1 runs leaky)."
+    other = trials(aggregates([made("cifar10-64x3-cls-lr-0.002", 2024, 0.7, report={})]))
+    assert "; its own row has 0.003, which has no run here." in results_tried.in_words(other)
     low, high = results_tried.by_rate("x", alone).layout.yaxis.range
     assert high - low < 0.03, "an axis that fits the only value"
     assert "that is the end of what was tried" in rekd_told and "its own row has 0.0008, 0.831 here." in rekd_told
@@ -238,12 +243,13 @@ def test_a_selection_that_was_not_measured_is_a_dash_with_its_reason():
 def test_pairs_are_those_that_come_with_the_project_and_no_exhibits(tmp_path, monkeypatch):
     monkeypatch.setattr("rekd.checkpoints.folders.shipped", lambda: tmp_path)
 
-    def info(name, role, task="imdb", folder=tmp_path):
-        return SimpleNamespace(name=name, role=role, task=task, folder=folder / name)
+    def info(name, role, task="imdb", folder=tmp_path, promoted=0.0):
+        return SimpleNamespace(name=name, role=role, task=task, folder=folder / name, promoted=promoted)
 
     elsewhere = tmp_path / "elsewhere"
     shipped = [info("a-re", "re"), info("a-rekd", "rekd"), info("leaky", "exhibit"), info("c-re", "re", "cifar10")]
     others = [info("b-re", "re", folder=elsewhere), info("b-rekd", "rekd", "cifar10", elsewhere)]
+    others += [info("mine", "re", promoted=1.0)]
     found = results_sanity.shipped_pairs([*shipped, *others])
     assert {task: [each.name for each in pair] for task, pair in found.items()} == {"imdb": ["a-re", "a-rekd"]}
 

@@ -56,7 +56,8 @@ def _said(missing: Sequence[int]) -> list[str]:
     if not missing:
         return ["Train, dev and test are the source's own."]
     cut = " and ".join(SPLITS[index] for index in missing)
-    return [f"The source has no {cut}: {SHARE:.0%} of the training rows{' each' * (len(missing) > 1)}, class by class."]
+    each = " each" * (len(missing) > 1)
+    return [f"The source has no {cut}: {SHARE:.0%} of the training rows{each}, class by class, one of each at least."]
 
 
 def _lacking(labels: np.ndarray, parts: Mapping[str, np.ndarray], classes: Sequence[str]) -> list[str]:
