@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from rekd.cli.results_run import add_run
+from rekd.cli.results_run import add_run, refuse_tables
 from rekd.files import check_writable, write_json
 from rekd.results.row import PARTS
 
@@ -121,21 +121,6 @@ def _no_row(every: Sequence[Aggregate], task: str | None, part: str | None) -> s
 def _wanted(each, arguments: argparse.Namespace) -> bool:
     """Whether a row or comparison is of the task and part asked for."""
     return arguments.task in (None, each.task) and arguments.part in (None, each.part)
-
-
-def refuse_tables(arguments: argparse.Namespace) -> None:
-    """Options of the tables before another word would be passed over.
-
-    Raises:
-        ValueError: one was given.
-    """
-    for name in ("task", "part", "source", "json"):
-        if getattr(arguments, name) is not None:
-            option = "--from" if name == "source" else f"--{name}"
-            raise ValueError(
-                f"{option} chooses what the tables show, and says nothing to `results {arguments.what}`; leave it out. "
-                "Rows to run are named: python -m rekd results run 'imdb-*', or a part such as headline"
-            )
 
 
 def _collect(arguments: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rekd.cli.train import INTERRUPTED
+from rekd.cli.voice import say
 from rekd.results.row import FOLDER
 from rekd.training.status import saved_step
 
@@ -41,9 +42,22 @@ def add_run(what) -> None:
     parser.set_defaults(run=_run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    from rekd.cli.results import refuse_tables
+def refuse_tables(arguments: argparse.Namespace) -> None:
+    """Options of the tables before another word would be passed over.
 
+    Raises:
+        ValueError: one was given.
+    """
+    for name in ("task", "part", "source", "json"):
+        if getattr(arguments, name) is not None:
+            option = "--from" if name == "source" else f"--{name}"
+            raise ValueError(
+                f"{option} chooses what the tables show, and says nothing to `results {arguments.what}`; leave it out. "
+                "Rows to run are named: python -m rekd results run 'imdb-*', or a part such as headline"
+            )
+
+
+def _run(arguments: argparse.Namespace) -> int:
     refuse_tables(arguments)
     from rekd.checks import between
     from rekd.results.items import items
@@ -62,12 +76,12 @@ def _run(arguments: argparse.Namespace) -> int:
         print("\n".join(_listed(every)))
     done = f", {len(every) - len(todo)} of them done" if len(todo) < len(every) else ""
     where = ", ".join(devices) + (f", {arguments.together} together" if arguments.together > 1 else "")
-    _say(f"{len(every)} run{'s' * (len(every) != 1)}{done}; on {where}; in {root}.")
+    say(f"{len(every)} run{'s' * (len(every) != 1)}{done}; on {where}; in {root}.")
     if arguments.dry_run or not todo:
         return 0 if arguments.dry_run else _conclude(root, every, None)
     from rekd.results.running import run_items
 
-    return _conclude(root, every, run_items(root, todo, devices, _say, arguments.together))
+    return _conclude(root, every, run_items(root, todo, devices, say, arguments.together))
 
 
 def _listed(every: Sequence[Item]) -> list[str]:
@@ -88,14 +102,10 @@ def _conclude(root: Path, every: Sequence[Item], pending: Pending | None) -> int
     """What is not done and why, or what to do with what is. Returns the exit code."""
     left = [item.name for item in every if not item.done]
     if not left:
-        _say(f"All are done. Put them into the results: python -m rekd results collect {root}")
+        say(f"All are done. Put them into the results: python -m rekd results collect {root}")
         return 0
     faults = {**pending.faults, **({} if pending.stopped else pending.blocked())} if pending else {}
     said = [f"{len(left)} of {len(every)} runs are not done. The same command goes on with what is left."]
     said += [f"{name}: {fault}" for name, fault in faults.items()]
     print("\n".join(["", *said]), file=sys.stderr)
     return INTERRUPTED if pending and pending.stopped else FAILED
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # a pipe would keep it back until there is much to pass on

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rekd.cli.settings import add_settings, config_from, role_from
 from rekd.cli.train import INTERRUPTED
+from rekd.cli.voice import say
 from rekd.config import TrainConfig
 from rekd.files import check_writable, write_json
 
@@ -84,12 +85,12 @@ def _sweep(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         print("\n".join(listed(made)))
     done = f", {len(made) - len(todo)} of them done" if len(todo) < len(made) else ""
-    _say(f"{_count(len(made))}{done}; {_where(arguments, devices)}; in {root}.")
+    say(f"{_count(len(made))}{done}; {_where(arguments, devices)}; in {root}.")
     if arguments.dry_run:
         return 0
     for remark in dict.fromkeys(each for trial in todo for each in remarks(trial.config)):
-        _say(remark)
-    course = Course(todo, _say)
+        say(remark)
+    course = Course(todo, say)
     stopped = _train(arguments, root, devices, course) if todo else False
     return _conclude(made, course, stopped, arguments.json)
 
@@ -189,7 +190,3 @@ def _conclude(made: Sequence[Trial], course: Course, stopped: bool, to: Path | N
 
 def _count(runs: int) -> str:
     return f"{runs} run{'s' * (runs != 1)}"
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # a pipe would keep it back until there is much to pass on

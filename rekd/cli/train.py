@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rekd.cli.settings import add_settings, config_from, refuse_settings, role_from
+from rekd.cli.voice import say
 
 if TYPE_CHECKING:
     from rekd.checkpoints import Info
@@ -44,9 +44,9 @@ def _train(arguments: argparse.Namespace) -> int:
         info = _in_turn(arguments) if arguments.folder else _at_once(arguments)
     except Stopped as stopped:
         run = arguments.folder or arguments.resume or arguments.out
-        _say(f"{stopped} Go on with it: python -m rekd train --resume {run}")
+        say(f"{stopped} Go on with it: python -m rekd train --resume {run}")
         return INTERRUPTED
-    _say(f"Checkpoint: {info.folder}\nEvaluate it: python -m rekd evaluate {info.folder}")
+    say(f"Checkpoint: {info.folder}\nEvaluate it: python -m rekd evaluate {info.folder}")
     return 0
 
 
@@ -81,12 +81,12 @@ def _at_once(arguments: argparse.Namespace) -> Info:
             role = role_from(arguments)
             write_about(run, title_of(config, role), role=role)
     if info := finished(config, run):
-        _say(f"{run} is finished at step {info.training['steps_done']}; nothing was trained.")
+        say(f"{run} is finished at step {info.training['steps_done']}; nothing was trained.")
         return info
     for remark in (*remarks(config), f"Trains {config.kind} on {config.task} for {_count(config.steps)}, in {run}."):
-        _say(remark)
+        say(remark)
     with stop_on_signal(_say_stopping, run) as stop:
-        return fit_or_discard(config, run, fresh=new, cpu=device == "cpu", stop=stop, tell=Teller(config.steps, _say))
+        return fit_or_discard(config, run, fresh=new, cpu=device == "cpu", stop=stop, tell=Teller(config.steps, say))
 
 
 def _agreed(folder: Path, cpu: bool) -> Path:
@@ -98,12 +98,6 @@ def _agreed(folder: Path, cpu: bool) -> Path:
     if PartialState(cpu=cpu).num_processes > 1:
         broadcast_object_list(folders)
     return Path(folders[0])
-
-
-def _say(line: str) -> None:
-    """Once, of several processes that make one run: a launcher gives each its rank."""
-    if os.environ.get("RANK", "0") == "0":
-        print(line, flush=True)  # a pipe would keep it back until there is much to pass on
 
 
 def _count(steps: int) -> str:

@@ -2,87 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
-from accelerate import Accelerator
-from helpers import image_config, same
+from helpers import same
+from looping import CONFIG, Within, agree, level, lines, small_digits, trainer, weights
 
-from rekd.config import TrainConfig
-from rekd.data import encode, load_split
-from rekd.models import build
+from rekd.data import load_split
 from rekd.training.alarms import alarms
 from rekd.training.causes import cause_of
-from rekd.training.evaluate import accuracy, own_logits
-from rekd.training.feed import Feed
-from rekd.training.loop import NotFinite, Trainer
+from rekd.training.loop import NotFinite
 from rekd.training.snapshots import path_of, steps
 from rekd.training.state import load_state
 from rekd.training.status import Status
 from rekd.training.stopping import Stopped
-from rekd.training.task import Objective
 from rekd.training.watch import Watch
 from rekd.units import ImageReader
-
-_SHORT = {"steps": 12, "batch_size": 8, "evaluate_every": 4, "log_every": 2, "learning_rate": 3e-3, "dropout": 0.1}
-CONFIG = TrainConfig("digits", "re", rate=0.15, rate_weight=20.0, **_SHORT)
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
 def data():
-    config = image_config(size=(64, 64), patch=(8, 8), classes=tuple("0123456789"))
-    reader = ImageReader(config.reader)
-    train, dev = load_split("digits", "train").take(range(64)), load_split("digits", "dev").take(range(32))
-    return config, encode(train, reader), encode(dev, reader)
-
-
-def trainer(folder, data, config=CONFIG, evaluate=None, **told):
-    folder.mkdir(exist_ok=True)
-    model_config, train, dev = data
-    torch.manual_seed(config.seed)
-    model = build(replace(model_config, kind=config.kind), dropout=config.dropout)
-    objective = Objective(model, config, fixed_length=64)
-    score = evaluate or (lambda step: {"dev_accuracy": accuracy(own_logits(model, dev).label, dev.labels)})
-    return Trainer(folder, config, objective, Feed(train, CPU), score, Accelerator(cpu=True), **told)
-
-
-class Within:
-    """A step that is made by another function."""
-
-    def __init__(self, step, call):
-        self.step, self.call = step, call
-
-    def __call__(self, number, measured=False):
-        self.call(number, measured)
-
-    def __getattr__(self, name):
-        return getattr(self.step, name)
-
-
-def level(step):
-    return {"dev_accuracy": 0.5}
-
-
-def lines(folder):
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
-def weights(run):
-    return torch.cat([value.flatten() for value in run._weights().values()])
-
-
-def agree(again, whole):
-    """Two runs have come to the same weights by the same lines; their speed alone may differ."""
-    same(weights(again), weights(whole), atol=0)
-    for mine, theirs in zip(lines(again.run), lines(whole.run), strict=True):
-        mine.pop("examples_per_second"), theirs.pop("examples_per_second")
-        assert mine == theirs
+    return small_digits()
 
 
 def test_metrics_hold_every_term_by_name(tmp_path, data):
@@ -273,36 +216,3 @@ def test_a_run_tells_each_step_with_the_last_values_known_and_writes_nothing_its
     assert [step for step, _ in told] == [0, 1, 2, 3, 4]
     assert [list(known) for _, known in told] == [[], [], ["loss"], ["loss"], ["loss", "best dev accuracy"]]
     assert capsys.readouterr() == ("", ""), "a run in the background has a log, where nothing moves"
-
-
-def test_two_states_are_kept_and_latest_names_the_newest(tmp_path, data):
-    trainer(tmp_path / "run", data).train()
-    state = tmp_path / "run" / "state"
-    assert sorted(path.name for path in state.iterdir() if path.is_dir()) == ["00000008", "00000012"]
-    assert (state / "latest").read_text() == "00000012"
-    assert not list(state.rglob("*.bin")) + list(state.rglob("*.pt")) + list(state.rglob("*.pkl"))
-
-
-def folders(state):
-    return sorted(path.name for path in state.iterdir() if path.is_dir())
-
-
-def test_a_run_killed_before_its_newest_state_was_named_goes_on_from_the_one_before_and_clears_up(tmp_path, data):
-    config, state = replace(CONFIG, keep_states=1), tmp_path / "run" / "state"
-    trainer(tmp_path / "run", data, replace(config, steps=4)).train()
-    for left in ("00000008", ".00000008-half", ".00000004-old-123"):
-        shutil.copytree(state / "00000004", state / left)
-    again = trainer(tmp_path / "run", data, config, stop=lambda: again.progress.step == 6)
-    assert folders(state) == ["00000004"] and again.progress.step == 4
-    with pytest.raises(Stopped):
-        again.train()
-    assert folders(state) == ["00000006"] and load_state(tmp_path / "run")[-1].step == 6
-
-
-def test_the_state_just_saved_stays_whatever_lies_beside_it(tmp_path, data):
-    run, state = trainer(tmp_path / "run", data, replace(CONFIG, keep_states=2)), tmp_path / "run" / "state"
-    for name in ("00000003", "00000300", "00000400"):
-        (state / name).mkdir(parents=True)
-    run.progress.step = 6
-    run._save()
-    assert folders(state) == ["00000006", "00000400"] and (state / "latest").read_text() == "00000006"
