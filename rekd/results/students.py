@@ -45,9 +45,9 @@ class Student:
 
 IMDB = {"batch_size": 64}
 _TEXT_KINDS = {
-    "cls": {"steps": 1404},
+    "cls": {"steps": 1404, "learning_rate": 2e-4},
     "kd": {"steps": 1404, "parts": "prediction", "learning_rate": 4e-4},
-    "random": {"steps": 1053},
+    "random": {"steps": 2106, "learning_rate": 2e-4},
     "re": {"steps": 2106, "learning_rate": 2e-4, "patience": 8},
     "rekd": {"steps": 2106, "learning_rate": 8e-4},
 }
@@ -68,7 +68,7 @@ _TWO_LAYERS = Student(
     "imdb",
     "2-layers",
     "2 layers x 384",
-    {**IMDB, "backbone_args": {"layers": [0, 5]}, "learning_rate": 1e-4},
+    {**IMDB, "backbone_args": {"layers": [0, 5]}},
     _TEXT_KINDS,
     part="headline",
     tried=(1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3),
@@ -77,7 +77,7 @@ _ONE_LAYER = Student(
     "imdb",
     "1-layer",
     "1 layer x 384",
-    {**IMDB, "backbone_args": {"layers": [0]}, "learning_rate": 1e-4},
+    {**IMDB, "backbone_args": {"layers": [0]}},
     _TEXT_KINDS,
 )
 _WARM = ("random", "re", "rekd")
