@@ -8,6 +8,7 @@ from typing import Any
 
 import timm
 import torch
+import torch.nn.functional as F
 from timm.layers import Attention, PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
@@ -52,6 +53,21 @@ class _VisibleAttention(Attention):
         return self.proj_drop(self.proj(y))
 
 
+class PatchProduct(PatchEmbed):
+    """timm's patch embedding, on a GPU as one product, for its convolution is many kernels there."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        plain = self.flatten and not self.dynamic_img_pad
+        return self.product(x) if plain and x.is_cuda else super().forward(x)
+
+    def product(self, x: Tensor) -> Tensor:
+        """What the convolution gives, (B, 3, H, W) -> (B, N, D); pixels beyond the last whole patch are left out."""
+        (rows, columns), (height, width), (b, c, _, _) = self.grid_size, self.patch_size, x.shape
+        whole = x[:, :, : rows * height, : columns * width].reshape(b, c, rows, height, columns, width)
+        patches = whole.permute(0, 2, 4, 1, 3, 5).reshape(b, rows * columns, c * height * width)
+        return self.norm(F.linear(patches, self.proj.weight.flatten(1), self.proj.bias))
+
+
 class VisionTower(nn.Module):
     """A timm VisionTransformer (plain, distilled, with registers), with timm's own head where `classes` > 0.
 
@@ -72,6 +88,8 @@ class VisionTower(nn.Module):
         _check(self.vit, arch["name"], reader)
         for block in self.vit.blocks:
             block.attn.__class__ = _VisibleAttention  # same parameters and names, another forward
+        if type(self.vit.patch_embed) is PatchEmbed:
+            self.vit.patch_embed.__class__ = PatchProduct  # likewise
         self.width = self.content_width = self.vit.embed_dim
         self.final_norm = final_norm
         self.prefix = self.vit.num_prefix_tokens

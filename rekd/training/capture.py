@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Hashable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import torch
 from accelerate import Accelerator
@@ -46,6 +48,22 @@ def uncompiled():
     if "torch._dynamo" not in sys.modules:  # nothing was compiled
         return nullcontext()
     return torch.compiler.set_stance("force_eager")
+
+
+def ready_compiler() -> threading.Thread:
+    """Load the compiler and start its processes beside whatever comes before the first step: both take seconds.
+
+    Nothing is compiled here, which would keep and set back the random state of other threads.
+    """
+    thread = threading.Thread(target=_load_compiler, daemon=True)
+    thread.start()
+    return thread
+
+
+def _load_compiler() -> None:
+    with suppress(ImportError, AttributeError):  # torch names these parts otherwise, or has none here
+        importlib.import_module("torch._inductor.async_compile").maybe_warm_pool()
+        importlib.import_module("torch._inductor.compile_fx")
 
 
 class Graphs:

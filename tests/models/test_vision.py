@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 from helpers import IMAGE_ARCHS, image_arch, image_config, same
+from timm.layers import PatchEmbed
 
 from rekd.config import ModelConfig, ReaderConfig
 from rekd.models import build
 from rekd.models.backbone import masked_mean
-from rekd.models.vision import create
+from rekd.models.vision import PatchProduct, create
 from rekd.types import Batch
 
 SHAPES = {
@@ -165,6 +166,28 @@ def test_the_final_norm_is_left_out_of_the_predictor_alone(sharpen, arch):
     same(normed.select(batch), model.select(batch), atol=0.0)
     if arch != "avg-pool":  # its norm stands behind the pool
         assert (normed.predict(batch) - model.predict(batch)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "side, patch, bias", [((16, 16), (4, 4), True), ((12, 20), (4, 2), False), ((15, 18), (4, 4), True)]
+)
+def test_patches_as_one_product_are_timms_convolution_with_its_gradients(side, patch, bias):
+    torch.manual_seed(0)
+    embed, found = PatchProduct(side, patch, 3, 8, bias=bias).double(), []
+    for way in (PatchEmbed.forward, PatchProduct.product):
+        pixels = torch.randn(
+            2, 3, *side, dtype=torch.double, generator=torch.Generator().manual_seed(1)
+        ).requires_grad_()
+        tokens = way(embed, pixels)
+        found.append((tokens, *torch.autograd.grad((tokens**3).sum(), (pixels, *embed.parameters()))))
+    for conv, product in zip(*found, strict=True):
+        torch.testing.assert_close(product, conv)
+
+
+@each_arch
+def test_every_tower_embeds_patches_so(sharpen, arch):
+    model, _ = make(sharpen, arch)
+    assert {type(tower.vit.patch_embed) for tower in (model.generator, model.predictor)} == {PatchProduct}
 
 
 @pytest.mark.parametrize("arch", ["vit", "avg-pool"])

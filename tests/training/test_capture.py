@@ -1,0 +1,53 @@
+"""What is done for compiled steps before the first of them."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+import torch
+from looping import CONFIG
+
+from rekd.training import capture, fit
+
+
+def test_the_compiler_loads_in_a_thread_of_its_own(monkeypatch):
+    loaded = []
+
+    def load(name):
+        loaded.append((name, threading.current_thread()))
+        return SimpleNamespace(maybe_warm_pool=lambda: loaded.append(("pool", threading.current_thread())))
+
+    monkeypatch.setattr(capture, "importlib", SimpleNamespace(import_module=load))
+    state, thread = torch.get_rng_state(), capture.ready_compiler()
+    thread.join(10)
+    assert [name for name, _ in loaded] == ["torch._inductor.async_compile", "pool", "torch._inductor.compile_fx"]
+    assert {where for _, where in loaded} == {thread} and torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("fault", [ImportError, AttributeError])
+def test_a_torch_whose_parts_have_other_names_compiles_without(monkeypatch, fault):
+    def load(name):
+        raise fault(name)
+
+    faults = []
+    monkeypatch.setattr(capture, "importlib", SimpleNamespace(import_module=load))
+    monkeypatch.setattr(threading, "excepthook", faults.append)
+    capture.ready_compiler().join(10)
+    assert not faults
+
+
+@pytest.mark.parametrize("engine, times", [("compile", 1), ("graph", 0), ("eager", 0)])
+def test_a_run_begins_it_before_it_reads_anything(monkeypatch, tmp_path, engine, times):
+    begun = []
+
+    def prepare(*_):
+        raise ValueError(f"begun {len(begun)}")
+
+    monkeypatch.setattr(fit, "engine_of", lambda *_: engine)
+    monkeypatch.setattr(fit, "ready_compiler", lambda: begun.append(engine))
+    monkeypatch.setattr(fit, "prepare", prepare)
+    (tmp_path / "run").mkdir()
+    with pytest.raises(ValueError, match=f"begun {times}"):
+        fit.fit(CONFIG, tmp_path / "run", cpu=True)
