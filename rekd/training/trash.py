@@ -14,6 +14,7 @@ from rekd.config import TrainConfig
 from rekd.errors import reason
 from rekd.files import read_json, write_json
 from rekd.training.about import named
+from rekd.training.promotion import WORKING, read_promotion
 from rekd.training.runs import Run
 from rekd.training.status import ACTIVE, alive, standing
 
@@ -39,7 +40,8 @@ def delete(run: Run) -> Path:
         where it is now.
 
     Raises:
-        ValueError: it is queued, at work, or its process is there still. FileNotFoundError: its folder is gone.
+        ValueError: it is queued, at work or being promoted, or its process is there still. FileNotFoundError: its
+            folder is gone.
         OSError: it can't be moved.
     """
     folder = run.folder.absolute()
@@ -49,6 +51,8 @@ def delete(run: Run) -> Path:
         raise ValueError(f"{run.folder.name} is in the trash already.")
     if state := _busy(folder):
         raise ValueError(f"{run.folder.name} is {state}; stop it, then delete it.")
+    if (promotion := read_promotion(folder)) and promotion.state == WORKING:
+        raise ValueError(f"{run.folder.name} is being promoted as {promotion.name}; delete it when that has ended.")
     (folder.parent / TRASH).mkdir(exist_ok=True)
     write_json(folder / LABEL, {"name": folder.name, "deleted": time.time()})
     try:

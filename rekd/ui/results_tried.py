@@ -67,11 +67,12 @@ def _lines(kind: str, held: Sequence[Trial], every: Sequence[float]) -> Iterator
     means = [found.get(rate) for rate in every]
     yield Line(name, every, means, dash=sign.dash, told=f"{told}<extra>mean</extra>", **look)
     marks = {"mode": "markers", "legend": False, **look}
-    for leaky, what, symbol in ((False, "a seed", "circle"), (True, "a leaky seed", "circle-x-open")):
-        seeds = [(trial.rate, run.accuracy) for trial in held for run in trial.runs if run.leaky == leaky]
-        if seeds:
-            at = zip(*seeds, strict=True)
-            yield Line(what, *at, symbol=symbol, told=f"{told}<extra>{what}</extra>", opacity=0.75, **marks)
+    for leaky, what, symbol in ((False, "seed", "circle"), (True, "leaky seed", "circle-x-open")):
+        runs = [(trial.rate, run) for trial in held for run in trial.runs if run.leaky == leaky]
+        for seed in sorted({run.seed for _, run in runs}):
+            at = zip(*((rate, run.accuracy) for rate, run in runs if run.seed == seed), strict=True)
+            name = f"{what} {seed}"
+            yield Line(name, *at, symbol=symbol, told=f"{told}<extra>{name}</extra>", opacity=0.75, **marks)
     if taken := [trial for trial in held if trial.taken and trial.dev.n]:
         at = [trial.rate for trial in taken], [trial.dev.mean for trial in taken]
         yield Line("its own row's", *at, symbol="diamond", told="", **marks)

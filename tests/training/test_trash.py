@@ -87,6 +87,16 @@ def test_a_run_that_hangs_is_not_deleted_under_its_process(tmp_path):
         trash.delete(run)
 
 
+def test_a_run_that_is_being_promoted_is_not_taken_from_under_it(tmp_path):
+    run = made(tmp_path, "one")
+    values = {"name": "mine", "state": "working", "pid": psutil.Process().pid, "started": birth(psutil.Process())}
+    write_json(run.folder / "promotion.json", values)
+    with pytest.raises(ValueError, match="one is being promoted as mine; delete it when that has ended"):
+        trash.delete(run)
+    write_json(run.folder / "promotion.json", {**values, "state": "done"})
+    assert trash.delete(run).is_dir()
+
+
 def test_a_failed_run_whose_process_went_on_to_other_things_is_deleted(tmp_path):
     assert trash.delete(made(tmp_path, "one", "failed")).is_dir()
 

@@ -149,7 +149,11 @@ def test_rates_that_were_tried_are_a_line_a_kind_with_a_dot_a_seed_and_the_best_
         lines["RE"].x.tolist() == [0.0001, 0.0002, 0.0004, 0.0008] and lines["REKD"].line.dash != lines["RE"].line.dash
     )
     dots = [trace for trace in figure.data if trace.mode == "markers" and trace.marker.symbol == "circle"]
-    assert [len(trace.x) for trace in dots] == [6, 4]
+    assert [len(trace.x) for trace in dots] == [3, 3, 2, 2]
+    assert [("seed 2024" in dot.hovertemplate, "seed 2025" in dot.hovertemplate) for dot in dots] == [
+        (True, False),
+        (False, True),
+    ] * 2
     diamonds = [trace.x.tolist() for trace in figure.data if trace.marker.symbol == "diamond"]
     assert diamonds == [[0.0002], [0.0008]] and "<b>" not in figure.layout.title.subtitle.text
     assert figure.layout.xaxis.type == "log" and "0.0001" in figure.layout.xaxis.ticktext
