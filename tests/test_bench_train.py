@@ -12,6 +12,7 @@ from rekd.bench import cases, train
 from rekd.bench.cases import CASES, Case, data, training, vit
 from rekd.bench.kernels import kind_of, summarise
 from rekd.bench.train import Measured, Row
+from rekd.cli import main
 
 TINY = Case("tiny", vit(1, 16, 2), vit(1, 16, 2), batch=4, side=64, patch=16, task="digits")
 CPU = torch.device("cpu")
@@ -47,6 +48,17 @@ def test_both_ways_are_timed_and_written_down(monkeypatch, tmp_path):
     for way in ("plain", "ours"):
         assert 0 < row[way]["fastest"] <= row[way]["seconds"] <= row[way]["slowest"] < 5
     assert row["flops"] > 1e5
+
+
+def test_steps_are_chosen_by_their_names(monkeypatch, capsys):
+    monkeypatch.setitem(CASES, "cpu", (TINY, replace(TINY, name="other")))
+    monkeypatch.setattr(train, "SECONDS", 0.01)
+    assert main(["bench", "train", "--only", "oth"]) == 0
+    assert [line.split(" | ")[0] for line in capsys.readouterr().out.splitlines() if " | 4 | " in line] == ["| other"]
+    assert main(["bench", "train", "--only", "third"]) == 2
+    assert "no step measured on cpu has third in its name; there are: tiny; other" in capsys.readouterr().err
+    assert main(["bench", "infer", "--only", "oth"]) == 2
+    assert "--only chooses among the steps of train, and infer has none" in capsys.readouterr().err
 
 
 def test_the_plain_step_reads_its_terms_and_asks_its_teacher_at_every_step(monkeypatch):

@@ -163,10 +163,23 @@ def limit(device: torch.device) -> float:
 def rows(device: torch.device, wanted: Sequence[str] = ()) -> Iterator[Row]:
     """Every case of a device, the plain way and ours in this process; `wanted` are parts of names, none takes all."""
     torch.set_float32_matmul_precision("high")
-    for case in CASES[device.type]:
-        if not wanted or any(part in case.name for part in wanted):
-            measured = _plainly(case, device), timed(our_step, case, device)
-            yield Row(case.name, case.batch, *measured, flops(case, device))
+    for case in chosen(device, wanted):
+        measured = _plainly(case, device), timed(our_step, case, device)
+        yield Row(case.name, case.batch, *measured, flops(case, device))
+
+
+def chosen(device: torch.device, wanted: Sequence[str]) -> list[Case]:
+    """The cases of a device whose names hold one of `wanted`; all where none is given.
+
+    Raises:
+        ValueError: none does, with those that there are.
+    """
+    cases = CASES[device.type]
+    found = [case for case in cases if not wanted or any(part in case.name for part in wanted)]
+    if not found:
+        names = "; ".join(case.name for case in cases)
+        raise ValueError(f"no step measured on {device.type} has {' or '.join(wanted)} in its name; there are: {names}")
+    return found
 
 
 def _plainly(case: Case, device: torch.device) -> Measured:
@@ -212,12 +225,13 @@ def kernel_lines(found: Sequence[Row]) -> list[str]:
     return out
 
 
-def bench_train(_: str | None, out: Path | None, say: Callable[[str], None] = print) -> int:
-    """Measure, print the table, and write the numbers as JSON where `out` is given."""
+def bench_train(_: str | None, out: Path | None, say: Callable[[str], None] = print, only: Sequence[str] = ()) -> int:
+    """Measure, print the table, and write the numbers as JSON where `out` is given. only: as `chosen` has it."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    chosen(device, only)
     most, found = limit(device), []
     say("\n".join(HEAD))
-    for row in rows(device):
+    for row in rows(device, only):
         found.append(row)
         say(line(row, most))
     for text in kernel_lines(found):

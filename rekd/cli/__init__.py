@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rekd.cli.data import add_data
@@ -127,6 +128,8 @@ def _add_bench(commands) -> None:
     parser.add_argument("what", choices=("app", "infer", "live", "methods", "train"), help=about)
     parser.add_argument("--browser", help="path of Chromium or Chrome (default: the one that is found)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON too")
+    about = "of train: those steps alone whose names in the table hold one of these texts"
+    parser.add_argument("--only", nargs="+", default=[], metavar="TEXT", help=about)
     parser.set_defaults(run=_bench)
 
 
@@ -140,5 +143,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     if arguments.json:
         check_writable("--json", arguments.json)
     benches = {"app": bench_app, "infer": bench_infer, "live": bench_live}
-    benches |= {"methods": bench_methods, "train": bench_train}
+    benches |= {"methods": bench_methods, "train": partial(bench_train, only=arguments.only)}
+    if arguments.only and arguments.what != "train":
+        raise ValueError(f"--only chooses among the steps of train, and {arguments.what} has none; leave it out")
     return benches[arguments.what](arguments.browser, arguments.json)
