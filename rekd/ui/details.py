@@ -11,6 +11,7 @@ import streamlit as st
 
 from rekd.ui import components
 from rekd.ui.leaks import leak_list, leaks
+from rekd.ui.results_read import measured_as
 
 if TYPE_CHECKING:
     from rekd.checkpoints import Info
@@ -39,6 +40,9 @@ def popover(info: Info) -> None:
         if rows := accuracies(info.metrics):
             st.html(_accuracy_table(rows, info))
         st.html(components.facts(about(info)))
+        if run := measured_as(info.hash):
+            link = {"label": "Among all measured runs", "icon": ":material/scatter_plot:"}
+            st.page_link("pages/results.py", **link, query_params={"run": run})
 
 
 def about(info: Info) -> dict[str, str]:

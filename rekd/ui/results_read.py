@@ -70,6 +70,15 @@ def read(home: Path) -> Found:
     return Found(results, own, folders, tuple(notes), waiting, key, box)
 
 
+def measured_as(hash_: str) -> str:
+    """The name of the measured run whose weights a model has, by their hash; "" where the file of results has none."""
+    path = results_file()
+    try:
+        return next((result.name for result in _results(path, _stamp(path)) if hash_ and result.hash == hash_), "")
+    except ValueError:  # the page Results says what is wrong with it
+        return ""
+
+
 def in_box() -> list[Result]:
     """What the checkpoints say of themselves that Explore lists: the shipped ones, and those that a person promoted."""
     from rekd.results.collect import result_in_box

@@ -224,5 +224,5 @@ def test_pictures_have_words():
 
 
 def test_only_pages_that_exist_are_linked():
-    at = opened(methods="-")
+    at = opened(task="digits", methods="-")
     assert [link.proto.label for link in at.get("page_link")] == ["Explore", "Train", "Results"]

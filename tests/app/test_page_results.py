@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from explore import blocks, picked, said, sound, text_of
+from explore import blocks, opened, picked, said, sound, text_of
 from results.made import made
 from results_page import charts, forests, lines, looked_at, page, rows, selections
 
@@ -168,6 +168,19 @@ def test_a_run_whose_weights_are_here_opens_in_explore(root, house, file):
     sound(at.run())
     assert at.title[0].value == "What did each model read?"
     assert at.query_params["rekd"] == "imdb-rekd" and at.query_params["task"] == "imdb"
+
+
+def test_a_measured_model_in_explore_leads_to_its_run(house, file):
+    info = next(each for each in checkpoints.available() if each.name == "imdb-rekd")
+    write_results(file, [made("imdb-2-layers-rekd", 2026, hash=info.hash)])
+
+    def ways() -> list[str]:
+        links = opened(task="imdb", methods="-").get("page_link")
+        return [link.proto.query_string for link in links if link.proto.label == "Among all measured runs"]
+
+    assert ways() == ["run=imdb-2-layers-rekd-seed-2026"], "of the one model alone that is among them"
+    file.write_bytes(b"damaged")
+    assert ways() == []
 
 
 def test_a_click_on_a_point_chooses_its_run_and_one_beside_all_points_keeps_it(root, many, monkeypatch):
