@@ -42,7 +42,7 @@ def popover(info: Info) -> None:
         st.html(components.facts(about(info)))
         if run := measured_as(info.hash):
             link = {"label": "Among all measured runs", "icon": ":material/scatter_plot:"}
-            st.page_link("pages/results.py", **link, query_params={"run": run})
+            st.page_link("pages/results.py", **link, query_params={"task": info.task, "run": run})
 
 
 def about(info: Info) -> dict[str, str]:

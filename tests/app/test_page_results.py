@@ -178,7 +178,7 @@ def test_a_measured_model_in_explore_leads_to_its_run(house, file):
         links = opened(task="imdb", methods="-").get("page_link")
         return [link.proto.query_string for link in links if link.proto.label == "Among all measured runs"]
 
-    assert ways() == ["run=imdb-2-layers-rekd-seed-2026"], "of the one model alone that is among them"
+    assert ways() == ["task=imdb&run=imdb-2-layers-rekd-seed-2026"], "of the one model alone that is among them"
     file.write_bytes(b"damaged")
     assert ways() == []
 
