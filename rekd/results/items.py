@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rekd.config import TrainConfig
 from rekd.data.spec import TASKS
 from rekd.results.protocol import rows
-from rekd.results.row import FIRST, Row
+from rekd.results.row import FIRST, PARTS, Row
 from rekd.training.runs import EVALUATION, read_config, read_run
 from rekd.training.status import read_status
 
@@ -101,6 +102,28 @@ def items(chosen: Sequence[Row], root: Path, seeds: Sequence[int] = ()) -> list[
                 for item in _with_needs(Item(row, seed, root)):
                     found.setdefault(item.name, item)
     return list(found.values())
+
+
+def most_waited_for(todo: Sequence[Item], needs: Mapping[str, Sequence[Item]]) -> list[Item]:
+    """Runs part by part of the protocol, and in a part by how many others wait for each; equal ones in their order.
+
+    A run that others wait for is of the first part of theirs. Several at once come to an end sooner that way: nobody
+    stands idle while one last teacher trains.
+
+    Args:
+        needs: name of a run -> what it waits for itself.
+    """
+    order, first, waiting = {part: number for number, part in enumerate(PARTS)}, {}, Counter()
+    for item in todo:
+        part, behind, seen = order[item.row.part], [*needs[item.name]], set()
+        while behind:
+            name = behind.pop().name
+            if name not in seen:
+                seen.add(name)
+                behind += needs.get(name, ())
+        waiting.update(seen)
+        first |= {name: min(part, first.get(name, part)) for name in seen}
+    return sorted(todo, key=lambda item: (first.get(item.name, order[item.row.part]), -waiting[item.name]))
 
 
 def _with_needs(item: Item) -> Iterator[Item]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rekd.files import write_json, write_text
-from rekd.results.items import Item
+from rekd.results.items import Item, most_waited_for
 from rekd.training.causes import cause_of
 from rekd.training.runs import EVALUATION
 from rekd.training.status import saved_step
@@ -33,8 +33,8 @@ class Pending:
     """The runs that nobody has taken yet; one is given out once all that it needs is trained."""
 
     def __init__(self, todo: Sequence[Item]):
-        self.left, self.at_work = list(todo), 0
         self.needs = {item.name: item.needs() for item in todo}
+        self.left, self.at_work = most_waited_for(todo, self.needs), 0
         self.trained: set[str] = set()
         self.faults: dict[str, str] = {}
         self.stopped = False

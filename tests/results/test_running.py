@@ -135,6 +135,23 @@ def test_a_run_is_given_out_once_what_it_needs_is_trained(small_rows, tmp_path):
     assert student.config().teacher == str(teacher.folder / "checkpoint")
 
 
+def test_what_most_others_wait_for_is_given_out_first_and_the_rest_in_order(monkeypatch, tmp_path):
+    alone, late = replace(BROKEN, name="digits-alone-re"), replace(TEACHER, name="digits-late", part="rates")
+    onward = replace(STUDENT, name="digits-onward-rekd", seeds=(2,), learns={"teacher": (TAUGHT.name, SAME)})
+    monkeypatch.setattr(asked, "rows", lambda: (late, alone, onward, *ROWS))
+    pending = Pending(items([late, alone, TAUGHT, onward], tmp_path))
+    assert names(pending.left) == [
+        "digits-teacher-seed-1",  # for three, one of them by way of another
+        "digits-tiny-rekd-seed-2",
+        "digits-alone-re-seed-1",
+        "digits-alone-re-seed-2",
+        "digits-tiny-rekd-seed-1",
+        "digits-onward-rekd-seed-2",
+        "digits-late-seed-1",  # of a later part
+        "digits-late-seed-2",
+    ]
+
+
 def test_a_run_whose_teacher_failed_is_not_begun_and_says_so(small_rows, tmp_path):
     first, second = items([AFTER], tmp_path, [1])
     pending = Pending([first, second])
