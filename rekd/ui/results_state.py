@@ -14,6 +14,8 @@ from rekd.ui.view import RULES
 ALL = "all"
 YOURS = "yours"
 PART_NAMES = {ALL: "All parts", **PARTS, YOURS: "Your runs alone"}
+FRONTIER = "frontier"
+"""Anchor of the charts among which a run is looked at."""
 KIND_NAMES = {ALL: "All kinds", **KINDS}
 
 

@@ -27,7 +27,7 @@ def student(page: Drawing) -> None:
     groups = {group.key: group for group in measured(page.groups, chosen)}
     if not groups:
         return
-    st.subheader("Accuracy against the share that is read", anchor=False)
+    st.subheader("Accuracy against the share that is read", anchor=state.FRONTIER)
     names = {key: f"{page.titles[group.task]} · {group.size}" for key, group in groups.items()}
     key = chosen.student if chosen.student in groups else next(iter(groups))
     with st.container(horizontal=True, vertical_alignment="bottom"):

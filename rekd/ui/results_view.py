@@ -43,6 +43,8 @@ class Drawing:
                 return
         else:
             st.markdown(results_told.LEAD)
+        if self.chosen.run:  # unnamed, for it may be changed where it stands, which is redrawn alone
+            st.markdown(f":material/my_location: [To the run that the address names](#{state.FRONTIER})")
         if not self._table():
             return
         if self.found.results and self.chosen.part != state.YOURS:  # which are in no comparison

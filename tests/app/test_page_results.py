@@ -163,7 +163,10 @@ def test_a_run_of_the_chart_is_looked_at_and_says_where_its_weights_are_not(root
 def test_a_run_whose_weights_are_here_opens_in_explore(root, house, file):
     info = next(each for each in checkpoints.available() if each.name == "imdb-rekd")
     write_results(file, [made("imdb-2-layers-rekd", 2026, hash=info.hash)])
+    at = page(root)
+    assert "the run that the address names" not in said(at)
     at = page(root, run="imdb-2-layers-rekd-seed-2026")
+    assert "[To the run that the address names](#frontier)" in said(at)
     picked(at, "r_explore").click()
     sound(at.run())
     assert at.title[0].value == "What did each model read?"
