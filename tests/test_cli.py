@@ -89,6 +89,23 @@ def test_a_resumed_run_keeps_its_configuration(run, given, said, capsys):
     assert f"--resume was given with {said}" in capsys.readouterr().err
 
 
+def test_a_run_is_resumed_by_the_name_that_the_list_has(run, monkeypatch, capsys):
+    monkeypatch.setenv("REKD_RUNS", str(run.parent))
+    assert main(["train", "--resume", run.name]) == 0
+    assert f"{run} is finished" in capsys.readouterr().out
+    assert main(["train", "--resume", "nobody"]) == 2
+    assert "nobody holds no run" in capsys.readouterr().err
+
+
+def test_an_interrupt_before_the_command_is_read_ends_it_like_one_after(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rekd.cli._parser", interrupted)
+    assert main(["results"]) == 130
+    assert capsys.readouterr().err == "Stopped.\n"
+
+
 def test_a_checkpoint_and_its_run_are_not_mistaken_for_each_other(run, capsys):
     assert main(["train", "--resume", str(run / "checkpoint")]) == 2
     assert f"is a checkpoint and no run; its run is {run}." in capsys.readouterr().err

@@ -107,6 +107,7 @@ def test_text_can_be_written_to_a_file_too(tmp_path):
         (["--task", "imdb", "--painted", "10-ffc"], "--methods, --more, --draws and --painted are of files"),
         (["--task", "novels", "--format", "json"], "no model of task 'novels'"),
         (["--format", "json"], "give one that reads texts"),
+        (["--task", "digits", "--model", "imdb-re"], "--task is digits and imdb-re is of imdb; leave --task out"),
         (["--model", "nobody", "--format", "json"], "There is no checkpoint 'nobody'"),
         (
             ["--model", "imdb-cls", "--model", "imdb-random", "--format", "json"],

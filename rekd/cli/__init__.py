@@ -27,8 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # a terminal or a pipe may not know every sign of a text
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    arguments = _parser().parse_args(argv)
+    arguments = None
     try:
+        arguments = _parser().parse_args(argv)
         code = arguments.run(arguments) or 0
         sys.stdout.flush()
         return code

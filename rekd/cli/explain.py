@@ -53,6 +53,8 @@ def _explain(arguments: argparse.Namespace) -> int:
     example = example_of(arguments.text, arguments.image)
     if arguments.format != "text":
         return _file(arguments, example)
+    if arguments.model and arguments.task:
+        _check_task(arguments.task, _named(arguments.model))
     models = arguments.model or models_of(arguments.task, example.modality)
     blocks = explain_lines(example, models, rule=arguments.rule, seed=arguments.seed)
     if arguments.out:
@@ -72,6 +74,14 @@ def _check(arguments: argparse.Namespace) -> None:
     ours = arguments.methods or arguments.more or arguments.painted or arguments.draws != USUAL_DRAWS
     if arguments.format == "text" and ours:
         raise ValueError("--methods, --more, --draws and --painted are of files; add --format html or json")
+
+
+def _check_task(task: str, named: Sequence[Info]) -> None:
+    """Refuse a task that a model named is not of: which of the two was meant, only the person knows."""
+    if other := next((info for info in named if info.task != task), None):
+        raise ValueError(
+            f"--task is {task} and {other.name} is of {other.task}; leave --task out, or name another model"
+        )
 
 
 def _file(arguments: argparse.Namespace, example: Example) -> int:

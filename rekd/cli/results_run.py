@@ -77,11 +77,26 @@ def _run(arguments: argparse.Namespace) -> int:
     done = f", {len(every) - len(todo)} of them done" if len(todo) < len(every) else ""
     where = ", ".join(devices) + (f", {arguments.together} together" if arguments.together > 1 else "")
     say(f"{len(every)} run{'s' * (len(every) != 1)}{done}; on {where}; in {root}.")
+    if known := _measured(todo):
+        say(f"The results hold what {known} of them measured elsewhere; here they are trained anew, for their weights.")
     if arguments.dry_run or not todo:
         return 0 if arguments.dry_run else _conclude(root, every, None)
     from rekd.results.running import run_items
 
     return _conclude(root, every, run_items(root, todo, devices, say, arguments.together))
+
+
+def _measured(todo: Sequence[Item]) -> int:
+    """How many of these runs the file of results has."""
+    from rekd import checkpoints
+    from rekd.results.record import NAME, read_results
+
+    try:
+        found = read_results(checkpoints.shipped() / NAME)
+    except ValueError:  # damaged, as `results` says
+        return 0
+    held = {(result.row, result.seed) for result in found}
+    return sum((item.row.name, item.seed) in held for item in todo)
 
 
 def _listed(every: Sequence[Item]) -> list[str]:

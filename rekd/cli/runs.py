@@ -123,10 +123,10 @@ def _plans(arguments: argparse.Namespace, root: Path, device: str) -> list:
         members = tuple(line.members) if arguments.members is None else _members(arguments.members)
         task = getattr(arguments, "task", "")
         return lineups.plans(arguments.lineup, members, seeds or line.seeds, root, task=task, device=device)
-    config, folders = config_from(arguments), []
+    config, role, folders = config_from(arguments), role_from(arguments), []
     for _ in seeds or (config.seed,):
-        folders.append(fresh(config, root, folders))
-    role, seeded = role_from(arguments), [dataclasses.replace(config, seed=seed) for seed in seeds or (config.seed,)]
+        folders.append(fresh(config, root, folders, role))
+    seeded = [dataclasses.replace(config, seed=seed) for seed in seeds or (config.seed,)]
     pairs = zip(folders, seeded, strict=True)
     return [Plan(folder, one, device, title_of(one, role), role=role) for folder, one in pairs]
 

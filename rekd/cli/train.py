@@ -28,7 +28,7 @@ def add_train(commands) -> None:
         "folder", nargs="?", type=Path, metavar="RUN", help="a queued run's folder: wait for its turn, then train it"
     )
     add_settings(parser)
-    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with the run in this folder, at once")
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run, at once: its folder or name")
     parser.add_argument("--out", type=Path, metavar="RUN", help="the run's folder (default: runs/<task>-<kind>-<time>)")
     parser.add_argument("--device", help="cuda, cuda:1, mps or cpu (default: the best here)")
     parser.add_argument("--cpu", action="store_const", const="cpu", dest="device", help="the same as --device cpu")
@@ -71,7 +71,8 @@ def _at_once(arguments: argparse.Namespace) -> Info:
     device, new = check_device(device), False
     if arguments.resume:
         refuse_settings(arguments, "--resume")
-        run, config = arguments.resume, read_config(arguments.resume)
+        run = _named(arguments.resume, home())
+        config = read_config(run)
     else:
         config = config_from(arguments)
         run = arguments.out = arguments.out or _agreed(fresh(config, home()), cpu=device == "cpu")
@@ -87,6 +88,11 @@ def _at_once(arguments: argparse.Namespace) -> Info:
         say(remark)
     with stop_on_signal(_say_stopping, run) as stop:
         return fit_or_discard(config, run, fresh=new, cpu=device == "cpu", stop=stop, tell=Teller(config.steps, say))
+
+
+def _named(run: Path, root: Path) -> Path:
+    """A run's folder, also where it is named as `runs list` does."""
+    return root / run if not run.exists() and (root / run / "config.json").is_file() else run
 
 
 def _agreed(folder: Path, cpu: bool) -> Path:

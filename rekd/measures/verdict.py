@@ -129,5 +129,6 @@ def _class_sentence(r: LeakReport) -> str:
     rates = [(rate, name) for rate, name in zip(r.rates, r.classes, strict=True) if rate is not None]
     empty, name = max((share, name) for share, name in zip(r.empty, r.classes, strict=True) if share is not None)
     (low, least), (high, most) = min(rates), max(rates)
-    masks = f"the most empty masks are {empty:.1%}, of {name}" if empty else "no mask is empty"
+    share = f"{empty:.1%}" if empty >= 0.0005 else "under 0.1%"
+    masks = f"the most empty masks are {share}, of {name}" if empty else "no mask is empty"
     return f"The share selected runs from {low:.1%} ({least}) to {high:.1%} ({most}); {masks}."

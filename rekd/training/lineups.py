@@ -149,8 +149,8 @@ def plans(
     for slot, seed in once + each:
         config = config_of(name, slot, task=task, links=links, seed=seed)
         config = config_of(name, slot, task=task, links=links | _shipped(config, slot), seed=seed)
-        folder = fresh(config, root, [plan.folder for plan in out])
         role = slot if slot == TEACHER else ""
+        folder = fresh(config, root, [plan.folder for plan in out], role)
         out.append(Plan(folder, config, device, title_of(config, role), about, role))
         # A run may be resumed from another folder than the one it was queued in.
         links.setdefault(f"@{slot}", str(folder.absolute() / "checkpoint"))

@@ -142,9 +142,9 @@ def find(name: str, root: Path) -> Run:
     raise ValueError(f"{root} has no run {name!r}, and no such folder holds one; runs there: {names}")
 
 
-def fresh(config: TrainConfig, root: Path, taken: Collection[Path] = ()) -> Path:
-    """A folder for a new run, named by task, kind and time, that is neither there nor among `taken`; it is not made."""
-    name = f"{config.task}-{config.kind}-{time.strftime('%Y%m%d-%H%M%S')}"
+def fresh(config: TrainConfig, root: Path, taken: Collection[Path] = (), role: str = "") -> Path:
+    """A folder for a new run, named by task, role or else kind, and time, neither there nor `taken`; it is not made."""
+    name = f"{config.task}-{role or config.kind}-{time.strftime('%Y%m%d-%H%M%S')}"
     numbered = (root / (f"{name}-{number}" if number else name) for number in chain((0,), count(2)))
     return next(folder for folder in numbered if folder not in taken and not folder.exists())
 

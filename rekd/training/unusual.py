@@ -46,8 +46,8 @@ def unusual(values: Mapping[str, Any], device: str = "cpu", found: Sequence[Sour
     ]
     if config.kind in ("re", "rekd") and 0 < seeds < FEW_SEEDS:
         said.append(
-            f"{seeds} seed{'s' if seeds > 1 else ''}: the paper compares means of ten, and ours of three; two runs can "
-            "differ by points that a seed alone makes."
+            f"{seeds} seed{'s' if seeds > 1 else ''}: the paper and our headline rows compare means of ten; two runs "
+            "can differ by points that a seed alone makes."
         )
     return said
 

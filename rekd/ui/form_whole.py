@@ -108,8 +108,8 @@ def _end(base: Base, values: Values, seeds: tuple[int, ...], device: str, root: 
     if not isinstance(config, str):
         for seed in seeds:
             one = choices.built({**values, "seed": seed})
-            folder = fresh(one, root, [plan.folder for plan in made])
             role = TEACHER if teaches(base, values) else ""
+            folder = fresh(one, root, [plan.folder for plan in made], role)
             made.append(Plan(folder, one, device, name_of(base, one, len(seeds) > 1), _note(base, values), role))
     teacher = _coming(values, found, root)
     entry = form_check.Entry(f"{title} · {TASKS[values['task']].title}", values, seeds, teacher)

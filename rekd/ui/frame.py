@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from rekd.imports import freeze
+from rekd.training.runs import home
 from rekd.ui import cache, lineup, sidebar, state, theme
 from rekd.ui.components import plain
+from rekd.ui.run_shelf import bring
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -83,6 +85,7 @@ def frame(title: str, heading: str) -> Desk | None:
     with st.spinner("Starting …"):  # torch takes seconds to import in a process's first run; the frame stands before
         from rekd.data.spec import TASKS
 
+        bring((view.model(slot) for slot in state.SLOTS if view.model(slot) != lineup.NONE), home())
         infos = tuple(cache.infos())
     if not infos:
         head.title("There is no model to look at yet", anchor=False)

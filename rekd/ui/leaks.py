@@ -26,8 +26,8 @@ def leak_line(report: LeakReport | None) -> str:
     over = {"swap": not report.honest, **{name: name in report.warnings for name in ("count", "mask")}}
     swap, count, mask, _ = report.sentences()
     shown = (
-        ("count", f"count {components.percent(report.count)}", count),
-        ("mask", f"mask {components.percent(report.mask_only)}", mask),
+        ("count", f"count {_share(report.count, over['count'])}", count),
+        ("mask", f"mask {_share(report.mask_only, over['mask'])}", mask),
         ("swap", f"swap {100 * report.swap:+.1f} points".replace("-", "−"), swap),
     )
     parts = (
@@ -36,6 +36,11 @@ def leak_line(report: LeakReport | None) -> str:
     )
     measured = f"{escape(report.rule)} masks of the test split, chance {components.percent(report.chance)}"
     return f'<div class="rk-note">Label from the mask alone ({measured}): {", ".join(parts)}</div>'
+
+
+def _share(value: float, flagged: bool) -> str:
+    """In percent; where it is flagged with a decimal, without which 55.3 is no more than a bound of 55."""
+    return f"{value:.1%}".replace("%", "\u00a0%") if flagged else components.percent(value)
 
 
 def _flagged(text: str) -> str:

@@ -123,7 +123,10 @@ def _models(view: View, infos, anchor: Info, task: str, notes: list[str]) -> dic
 def _why_not(name: str, slot: str, infos: Sequence[Info]) -> str:
     if any(info.name == name for info in infos):
         return f"“{name[:60]}” can't stand as {ROLES[slot]}: its labels, its units or its kind differ from the others'."
-    return f"The model “{name[:60]}” is not here; add its folder to REKD_CHECKPOINTS or use “Load another model”."
+    return (
+        f"The model “{name[:60]}” is not here. Open it from the page Train if it is a run of yours; else add its "
+        "folder to REKD_CHECKPOINTS, or use “Load another model”."
+    )
 
 
 def judges(infos: Sequence[Info], anchor: Info, task: str) -> list[Info]:

@@ -94,7 +94,8 @@ def columns(found: Found) -> str:
     if any(not result.report for result in found.own):
         said.append("One that is promoted (on the page Train) is read on test, and is on the chart below then.")
     if found.waiting:
-        said.append(f"{found.waiting} of your runs have not ended and are left out.")
+        has, left = ("has", "is") if found.waiting == 1 else ("have", "are")
+        said.append(f"{found.waiting} of your runs {has} not ended and {left} left out.")
     if found.results:
         said.append("The paper's numbers are of other, pretrained models, and in no mean.")
     return " ".join(said)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rekd.training.about import called, role_of
+from rekd.training.about import role_of
 from rekd.ui import run_promote, runs
 from rekd.ui.components import plain
+from rekd.ui.run_shelf import shelved
 from rekd.ui.sidebar import FRESH
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _explore(run: Run) -> None:
     from rekd.ui import state
 
     try:
-        info = _shelved(run.folder)
+        info = shelved(run.folder)
         teacher = _teacher(run, info)
     except (CheckpointError, OSError) as fault:
         runs.say(str(fault), "error")
@@ -81,20 +81,6 @@ def _explore(run: Run) -> None:
     st.session_state["v_go"] = True
 
 
-def _shelved(run: Path) -> Info:
-    """A run's model on Explore's list, by the run's own name unless another model has that."""
-    from rekd.ui import cache
-
-    before, name = set(cache.added()), called(run)
-    info = cache.add(str(run / "checkpoint"))
-    if name in [other.name for other in cache.infos() if other.folder != info.folder]:
-        return info
-    if info.name not in before:
-        cache.added().pop(info.name)
-    cache.added()[name] = replace(info, name=name)
-    return cache.added()[name]
-
-
 def _teacher(run: Run, info: Info) -> Info | None:
     """The very model that taught a run, under whatever name it is here (still); None where it is not."""
     from rekd.checkpoints import read_info
@@ -104,7 +90,7 @@ def _teacher(run: Run, info: Info) -> Info | None:
     taught = info.training.get("teacher_hash")
     folder = sources(run.config).get("teacher")
     if folder and (folder / "config.json").is_file() and read_info(folder).hash == taught:
-        return _shelved(folder.parent)
+        return shelved(folder.parent)
     return next((each for each in cache.infos() if each.hash == taught), None)
 
 

@@ -61,7 +61,7 @@ def test_own_runs_stand_in_the_same_table_and_say_what_they_were_measured_on(roo
     at = page(root)
     held = rows(at)
     assert "yours" in held["mine"] and "0.540 on dev, not read on test" in held["mine"]
-    assert "at-work" not in held and "1 of your runs have not ended" in said(at)
+    assert "at-work" not in held and "1 of your runs has not ended and is left out" in said(at)
     write_json(root / "mine" / "evaluation.json", {**made().report, "task": "digits"})
     assert "0.880" in rows(sound(at.run()))["mine"] and "on dev" not in rows(at)["mine"]
 

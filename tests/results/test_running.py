@@ -8,6 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 import pytest
+from results.made import made
 from workers import QUICK
 
 from rekd.cli import main
@@ -16,6 +17,7 @@ from rekd.results import items as asked
 from rekd.results import protocol, running
 from rekd.results.items import Item, items
 from rekd.results.protocol import find_rows, rows
+from rekd.results.record import write_results
 from rekd.results.row import FIRST, PARTS, SAME, Row
 from rekd.results.running import Pending, run_items, train_and_measure
 from rekd.training import report
@@ -162,7 +164,7 @@ def test_a_run_whose_teacher_failed_is_not_begun_and_says_so(small_rows, tmp_pat
 
 
 def test_a_process_trains_run_after_run_and_a_failure_ends_itself_alone(small_rows, tmp_path):
-    said, todo = [], items([BROKEN, TEACHER], tmp_path, [1])
+    said, todo = [], items([replace(BROKEN, part="teachers"), TEACHER], tmp_path, [1])
     todo[1].folder.mkdir()
     write_json(todo[1].folder / EVALUATION, {})  # as one that was measured before: the other test measures
     pending = run_items(tmp_path, todo, ["cpu"], said.append)
@@ -280,6 +282,17 @@ def test_the_command_lists_what_there_is_and_says_what_to_do_with_it(small_rows,
     )
     assert main(["results", "run", "nothing", "--out", str(tmp_path)]) == 2
     assert "No row of the protocol is called 'nothing'" in capsys.readouterr().err
+
+
+def test_what_the_results_hold_already_is_said_before_it_is_trained_again(small_rows, tmp_path, monkeypatch, capsys):
+    write_results(tmp_path / "results.parquet", [made("digits-tiny-rekd", seed) for seed in (1, 3)])
+    monkeypatch.setattr("rekd.checkpoints.shipped", lambda: tmp_path)
+    command = ["results", "run", "digits-tiny-rekd", "--out", str(tmp_path / "runs"), "--device", "cpu", "--dry-run"]
+    assert main(command) == 0
+    told = "The results hold what 1 of them measured elsewhere; here they are trained anew"
+    assert told in capsys.readouterr().out
+    (tmp_path / "results.parquet").write_bytes(b"damaged")
+    assert main(command) == 0 and "The results hold" not in capsys.readouterr().out
 
 
 def test_a_device_that_is_not_here_is_refused_before_anything_is_told(small_rows, tmp_path, capsys):
