@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 UNIT_WORDS = {"words": "words", "pieces": "word pieces", "tokens": "tokens", "patches": "patches"}
 
+TOOLS = {"displaylogo": False, "modeBarButtons": [["toImage", "zoom2d", "pan2d", "resetScale2d"]]}
+"""What Plotly offers above a chart: no more than leaves its title to be read on a telephone, where it stands always."""
+
 
 def plain(text: str) -> str:
     """Text for Streamlit's Markdown, with the signs of Markdown switched off."""

@@ -9,6 +9,7 @@ import streamlit as st
 from rekd.results.summary import RULES
 from rekd.ui import results_charts, results_points
 from rekd.ui import results_state as state
+from rekd.ui.components import TOOLS
 from rekd.ui.results_groups import Group, measured, run_title, runs_of
 from rekd.ui.results_run import details
 from rekd.ui.results_tried import tried
@@ -16,7 +17,6 @@ from rekd.ui.results_tried import tried
 if TYPE_CHECKING:
     from rekd.ui.results_view import Drawing
 
-SHOWN = {"displaylogo": False}
 CHART = "r_frontier"
 NO_RUN = "Choose a run, or click a point"
 
@@ -57,7 +57,7 @@ def _frontier(group: Group, name: str, rule: str, run: str) -> None:
     figure = results_charts.frontier(name, points, means, rule, run)
     said = results_charts.in_words(points, means)
     select = {"on_select": _picked, "selection_mode": "points"}
-    st.plotly_chart(figure, key=CHART, config=SHOWN, alt=f"Accuracy against realised rate. {said}", **select)
+    st.plotly_chart(figure, key=CHART, config=TOOLS, alt=f"Accuracy against realised rate. {said}", **select)
     apart = " Random masks have a scale of their own." if any(each.kind == "random" for each in points) else ""
     st.caption(f"{said}{apart} A click on a point opens the run; one on a name below the chart hides what it names.")
 
@@ -86,4 +86,4 @@ def _curves(group: Group, name: str) -> None:
         return
     counts = ", ".join(f"{count} {kind}" for kind, count in results_charts.by_kind(results).items())
     alt = f"Dev accuracy by step of {name}: {counts} runs, a line each."
-    st.plotly_chart(results_charts.learning_curves(name, results), key="r_curves", config=SHOWN, alt=alt)
+    st.plotly_chart(results_charts.learning_curves(name, results), key="r_curves", config=TOOLS, alt=alt)

@@ -10,7 +10,7 @@ import streamlit as st
 from rekd.results.row import KINDS
 from rekd.results.summary import figures
 from rekd.results.tried import Trial, at_the_end, best, by_kind, trials
-from rekd.ui.components import number
+from rekd.ui.components import TOOLS, number
 from rekd.ui.curves import Line, Panel, chart, escaped
 from rekd.ui.results_charts import SIGNS
 from rekd.ui.results_groups import Group
@@ -34,7 +34,7 @@ def tried(group: Group, name: str) -> None:
     st.caption(ABOUT)
     said = in_words(held)
     alt = f"Dev accuracy by learning rate of {name}. {said}"
-    st.plotly_chart(by_rate(name, held), key="r_tried", config={"displaylogo": False}, alt=alt)
+    st.plotly_chart(by_rate(name, held), key="r_tried", config=TOOLS, alt=alt)
     st.caption(said)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rekd.ui import runs
-from rekd.ui.components import plain
+from rekd.ui.components import TOOLS, plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 BEAT = 1.5
 """Seconds between two looks at a run that is at work; each draws one chart."""
-SHOWN = {"displaylogo": False}
 MORE = {"gradients": "Gradient norms", "schedule": "Schedule", "speed": "Speed"}
 """Charts of which one is shown: a hidden one would cost a browser as much."""
 
@@ -43,12 +42,12 @@ def charts(folder: Path) -> None:
     st.caption(plain(summary(run.metrics, run.config)))
     with st.container(key="charts"):
         left, right = st.columns(2)
-        left.plotly_chart(drawn["accuracy"], key="v_accuracy", config=SHOWN)
-        right.plotly_chart(drawn["losses"], key="v_losses", config=SHOWN)
+        left.plotly_chart(drawn["accuracy"], key="v_accuracy", config=TOOLS)
+        right.plotly_chart(drawn["losses"], key="v_losses", config=TOOLS)
     st.segmented_control(
         "One more chart", MORE, format_func=MORE.get, key="v_more", required=True, label_visibility="collapsed"
     )
-    st.plotly_chart(drawn[more], key=f"v_{more}", config=SHOWN)
+    st.plotly_chart(drawn[more], key=f"v_{more}", config=TOOLS)
 
 
 def _figures(run: Run, names: tuple[str, ...]) -> dict[str, go.Figure]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rekd.ui import runs
-from rekd.ui.components import plain
+from rekd.ui.components import TOOLS, plain
 from rekd.ui.frame import part
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _compared(chosen: list[Run]) -> None:
     except ValueError as fault:
         st.info(plain(str(fault)), icon=":material/balance:")
         return
-    st.plotly_chart(figure, key="t_compare", config={"displaylogo": False})
+    st.plotly_chart(figure, key="t_compare", config=TOOLS)
 
 
 def _trash(root: Path) -> None:

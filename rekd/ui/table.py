@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rekd.ui import cache, components, lineup, scores
-from rekd.ui.components import Row, plain
+from rekd.ui.components import TOOLS, Row, plain
 from rekd.ui.moves import measured
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class ScoreTable:
         }
         figure = curve_chart(rows, self.desk.judge.name, self.desk.classes[self.target])
         alt = f"Probability of {self.desk.classes[self.target]} while units leave and come, for {', '.join(rows)}."
-        st.plotly_chart(figure, key="curves", config={"displaylogo": False}, alt=alt)
+        st.plotly_chart(figure, key="curves", config=TOOLS, alt=alt)
 
     def _begin(self) -> None:
         if self.rows:
