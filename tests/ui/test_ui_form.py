@@ -53,7 +53,7 @@ def test_what_was_wrong_with_seeds_stands_until_a_change_succeeds():
 
 
 def test_what_to_expect_and_who_teaches_is_said_before_anything_is_started():
-    assert "about 92 and 91 of 100 right, RE 20 to 30, REKD 50 to 65" in said(opened())
+    assert "about 92 and 91 of 100 right, RE 14 to 29, REKD 46 to 63, by the seed" in said(opened())
     assert "at hand" not in said(opened())
 
 
