@@ -97,6 +97,20 @@ def test_a_run_is_resumed_by_the_name_that_the_list_has(run, monkeypatch, capsys
     assert "nobody holds no run" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["sweep", "--colour", "red"], "python -m rekd sweep: error: unrecognized arguments: --colour red"),
+        (["evaluate"], "python -m rekd evaluate: error: the following arguments are required: checkpoint"),
+    ],
+)
+def test_a_mistake_is_one_line_of_the_command_that_was_meant_and_no_screen_of_usage(given, said, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(given)
+    command = f"python -m rekd {given[0]}"
+    assert ended.value.code == 2 and capsys.readouterr().err == f"{said}\nWhat it takes: {command} --help\n"
+
+
 def test_an_interrupt_before_the_command_is_read_ends_it_like_one_after(monkeypatch, capsys):
     def interrupted():
         raise KeyboardInterrupt

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from rekd.cli.data import add_data
 from rekd.cli.explain import add_explain
@@ -22,6 +23,13 @@ PIPE_CLOSED = 141
 """Exit code of what writes to a pipe that was closed, as shells have it."""
 
 
+class Parser(argparse.ArgumentParser):
+    """What is wrong with a command, in a line, where argparse has a screen of usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}\nWhat it takes: {self.prog} --help\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; errors that a person can mend are printed as a sentence, exit code 2."""
     for stream in (sys.stdout, sys.stderr):  # a terminal or a pipe may not know every sign of a text
@@ -29,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     arguments = None
     try:
-        arguments = _parser().parse_args(argv)
+        arguments, strange = _parser().parse_known_args(argv)
+        if strange:
+            arguments.parser.error(f"unrecognized arguments: {' '.join(strange)}")
         code = arguments.run(arguments) or 0
         sys.stdout.flush()
         return code
@@ -45,12 +55,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m rekd", description="Train, evaluate and explain rationale models.")
+    parser = Parser(prog="python -m rekd", description="Train, evaluate and explain rationale models.")
     commands = parser.add_subparsers(dest="command", required=True)
     for add in (add_train, add_sweep, add_runs, add_data):
         add(commands)
     for add in (_add_evaluate, add_explain, add_extract, _add_promote, add_results, _add_bench):
         add(commands)
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
     return parser
 
 
