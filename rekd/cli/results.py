@@ -59,19 +59,12 @@ def _add_collect(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_collect)
 
 
-def _file(named: Path | None) -> Path:
-    from rekd import checkpoints
-    from rekd.results.record import NAME
-
-    return named or checkpoints.shipped() / NAME
-
-
 def _show(arguments: argparse.Namespace) -> int:
-    from rekd.results.record import read_results
+    from rekd.results.record import read_results, results_file
 
     if arguments.json:
         check_writable("--json", arguments.json)
-    path = _file(arguments.source)
+    path = arguments.source or results_file()
     if arguments.source and not path.is_file():
         what = "a folder" if path.is_dir() else "and there is no such file"
         raise ValueError(f"--from is {path}, {what}; name a file that `python -m rekd results collect` has made")
@@ -126,9 +119,9 @@ def _wanted(each, arguments: argparse.Namespace) -> bool:
 def _collect(arguments: argparse.Namespace) -> int:
     refuse_tables(arguments)
     from rekd.results.collect import collect, merged
-    from rekd.results.record import read_results, write_results
+    from rekd.results.record import read_results, results_file, write_results
 
-    path = _file(arguments.to)
+    path = arguments.to or results_file()
     check_writable("--to", path)
     old = read_results(path)
     new = collect(arguments.runs, print, _measuring(arguments))

@@ -88,11 +88,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _measured(todo: Sequence[Item]) -> int:
     """How many of these runs the file of results has."""
-    from rekd import checkpoints
-    from rekd.results.record import NAME, read_results
+    from rekd.results.record import read_results, results_file
 
     try:
-        found = read_results(checkpoints.shipped() / NAME)
+        found = read_results(results_file())
     except ValueError:  # damaged, as `results` says
         return 0
     held = {(result.row, result.seed) for result in found}

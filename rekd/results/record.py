@@ -120,6 +120,13 @@ def write_results(path: Path, results: Sequence[Result]) -> None:
         pq.write_table(table, temp, compression="zstd", compression_level=19)
 
 
+def results_file() -> Path:
+    """The file of results that comes with the project; there may be none yet."""
+    from rekd.checkpoints import shipped
+
+    return shipped() / NAME
+
+
 def read_results(path: Path) -> list[Result]:
     """The records of a file; none where there is no file.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rekd.results.record import NAME, Result, read_results
+from rekd.results.record import Result, read_results, results_file
 from rekd.training.status import read_status
 from rekd.ui.cache import infos, kept
 
@@ -33,13 +33,6 @@ class Found:
     @property
     def every(self) -> tuple[Result, ...]:
         return self.results + self.own + self.box
-
-
-def results_file() -> Path:
-    """The file of results that comes with the project; there may be none yet."""
-    from rekd.checkpoints import shipped
-
-    return shipped() / NAME
 
 
 def read(home: Path) -> Found:
