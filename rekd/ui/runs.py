@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from rekd.files import read_json
 from rekd.training.about import ROLES, TEACHER, called, read_about, role_of
 from rekd.training.status import ACTIVE, alive
 from rekd.ui.components import percent, plain
@@ -114,9 +115,18 @@ def role(run: Run) -> str:
 
 def arrived(run: Run) -> str:
     """Where and when a run was started, in a few words."""
-    began = run.status.arrived or run.status.started
+    began = run.status.arrived or _created(run.folder)
     when = time.strftime("%d %b, %H:%M", time.localtime(began)) if began else ""
     return " · ".join(filter(None, [run.status.device, when]))
+
+
+def _created(folder: Path) -> float:
+    """When a run was made, in Unix seconds, 0 where nobody knows: one that `train` starts arrives in no queue."""
+    try:
+        made = read_json(folder / "config.json").get("created")
+    except (OSError, ValueError):
+        return 0.0
+    return float(made) if isinstance(made, int | float) else 0.0
 
 
 def short(run: Run) -> str:

@@ -11,11 +11,12 @@ import pytest
 from explore import blocks, picked, said, sound, text_of
 from trained import filmed, lines, made, train_page
 
-from rekd.files import write_json
+from rekd.files import read_json, write_json
 from rekd.training.about import read_about, write_about
 from rekd.training.runs import read_run
 from rekd.training.status import read_status, write_status
 from rekd.training.trash import TRASH, trashed
+from rekd.ui import runs
 
 
 def rows(at):
@@ -35,6 +36,16 @@ def test_the_list_tells_how_each_run_stands_and_opens_it(root):
     assert "step 30 of 40 · best dev accuracy 0.520" in rows(at)[1]
     picked(at, "t_open_second").click()
     assert dict(sound(at.run()).query_params) == {"run": "second"} and at.title[0].value == "second"
+
+
+@pytest.mark.parametrize("created", [1.7e9, None, "yesterday"])
+def test_a_run_that_waited_in_no_queue_says_when_its_folder_was_made(root, created):
+    folder = made(root, "direct")
+    write_json(folder / "config.json", {**read_json(folder / "config.json"), "created": created})
+    write_status(folder, replace(read_status(folder), arrived=0.0))
+    begun = time.strftime("%d %b, %H:%M", time.localtime(1.7e9))
+    told = runs.arrived(read_run(folder))
+    assert told == (f"cpu · {begun}" if created == 1.7e9 else "cpu")
 
 
 def test_a_damaged_run_is_told_and_the_others_are_listed(root):
