@@ -74,17 +74,19 @@ def our_step(case: Case, device: torch.device) -> Callable[[int], Any]:
     """The step that runs make."""
     from accelerate import Accelerator
 
-    from rekd.training.capture import engine_of
+    from rekd.training.capture import engine_of, ready_compiler
     from rekd.training.optimizers import make_optimizer
     from rekd.training.step import Step
 
     config = training(case, "default")
-    objective, feed = _parts(case, config, device)
     accelerator = Accelerator(mixed_precision="bf16" if device.type == "cuda" else "no", cpu=device.type == "cpu")
+    if (engine := engine_of(config, accelerator)) == "compile":
+        ready_compiler()
+    objective, feed = _parts(case, config, device)
     if objective.teacher is not None and pays(config, feed.data, feed.size):
         with accelerator.autocast():
             feed.kept = compute(objective.teacher, feed.data).to(device)
-    engine, optimizer = engine_of(config, accelerator), make_optimizer(objective, config)
+    optimizer = make_optimizer(objective, config)
     return Step(objective, accelerator.prepare(optimizer), feed, config, accelerator, engine)
 
 

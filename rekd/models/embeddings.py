@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 from torch import Tensor, nn
 
@@ -55,9 +53,3 @@ class FromRows(nn.Module):
         first = 0 if first is None else first + 1
         places = self.position_embeddings.weight[first : first + inputs_embeds.shape[1]]
         return self.dropout(self.LayerNorm(inputs_embeds + self.token_type_embeddings.weight[0] + places))
-
-
-@cache  # compiled code is shared by what is of one class
-def from_rows(kind: type[nn.Module]) -> type[nn.Module]:
-    """A class of embeddings with `FromRows` before it."""
-    return type(f"Rows{kind.__name__}", (FromRows, kind), {})

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
-from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.utils import logging as hf_logging
 
+from rekd.models.attention import ATTENTION, Joined, attention
 from rekd.models.backbone import (
     Hidden,
-    attend,
     learn_visible,
     like,
     masked_mean,
@@ -25,26 +24,14 @@ from rekd.models.backbone import (
     pick,
     visible_first,
 )
-from rekd.models.embeddings import FromRows, NoWords, WordTable, from_rows
+from rekd.models.embeddings import FromRows, NoWords, WordTable
 from rekd.types import Batch
 
-ATTENTION = "rekd"
 FIRST_POSITIONS = {"bert": 0, "distilbert": 0, "electra": 0, "roberta": 1}
 """Position of the first token beyond the padding index (RoBERTa) or alone, for types whose sequence can be cut because
 attention knows no distance but that of these positions. Others, with local windows, always mask keys."""
 LAYERS_OF_BERT = ("bert", "electra", "roberta")
 """Types whose layers have the parts, by the names, of BERT's."""
-
-
-def _attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, visible=None, **kwargs):
-    """transformers' attention interface over `attend`; `visible` comes down through the encoder's keyword arguments."""
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    out = attend(query, key, value, attention_mask, visible, scale=scale, dropout=dropout)
-    return out.transpose(1, 2).contiguous(), None
-
-
-ALL_ATTENTION_FUNCTIONS.register(ATTENTION, _attention)
-ALL_MASK_ATTENTION_FUNCTIONS.register(ATTENTION, sdpa_mask)
 
 
 def _first_position(config) -> int | None:
@@ -140,7 +127,7 @@ class TextTower(nn.Module):
         first, *others = self.encoder.encoder.layer
         hidden, *projected = prepared[:, order]
         heads = (x.unflatten(-1, (self.encoder.config.num_attention_heads, -1)).transpose(1, 2) for x in projected)
-        attended, _ = _attention(first, *heads, allowed)
+        attended, _ = attention(first, *heads, allowed)
         hidden = first.feed_forward_chunk(first.attention.output(attended.flatten(2), hidden))
         for layer in others:
             hidden = layer(hidden, attention_mask=allowed)
@@ -191,8 +178,16 @@ def _encoder(arch: Mapping[str, Any], dropout: float, shared: bool) -> nn.Module
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
     if config.model_type in LAYERS_OF_BERT:
-        encoder.embeddings.__class__ = from_rows(type(encoder.embeddings))
+        encoder.embeddings.__class__ = _mixed(FromRows, type(encoder.embeddings))
+        for layer in encoder.encoder.layer:
+            layer.attention.self.__class__ = _mixed(Joined, type(layer.attention.self))
     return encoder
+
+
+@cache  # compiled code is shared by what is of one class
+def _mixed(ours: type[nn.Module], kind: type[nn.Module]) -> type[nn.Module]:
+    """A class of transformers' with one of ours before it."""
+    return type(f"{ours.__name__}{kind.__name__}", (ours, kind), {})
 
 
 def pretrained(source: str, layers: Sequence[int] = ()) -> tuple[dict[str, Any], dict[str, Tensor], Tensor]:

@@ -10,6 +10,7 @@ import torch
 from helpers import TEXT_ARCHS, same, text_config, tiny_tokenizer
 
 from rekd.models import build, spread_to_tokens
+from rekd.models.attention import Joined
 from rekd.models.backbone import fixed_shapes
 from rekd.models.text import LAYERS_OF_BERT
 from rekd.types import Example
@@ -180,6 +181,32 @@ def test_rows_of_tables_give_what_looking_them_up_gives(arch, pad):
     for (name, _), one, other in zip(tower.before().named_parameters(), gradients, of_rows, strict=True):
         assert one.any(), name
         same(other, one, atol=1e-4, rtol=1e-5, what=name)
+
+
+@pytest.mark.parametrize("arch", LAYERS_OF_BERT)
+@pytest.mark.parametrize("fixed", [nullcontext, fixed_shapes])
+def test_one_product_gives_what_three_give_and_their_gradients(sharpen, monkeypatch, arch, fixed):
+    """Queries, keys and values, as a GPU computes them: of texts of several lengths, and of masks that learn."""
+    model, batch, mask = case(sharpen, arch)
+    found, used, three_products = [], [], Joined.forward
+
+    def as_one(self, hidden_states, attention_mask=None, visible=None, **others):
+        used.append(self)
+        return self.joined(hidden_states, attention_mask, visible), None
+
+    for way in (three_products, as_one):
+        monkeypatch.setattr(Joined, "forward", way)
+        visible = mask.float().requires_grad_()
+        with fixed():
+            logits = torch.cat([model.select(batch), model.predict(batch, visible)], 1)
+        wanted = {"mask": visible} | dict(model.named_parameters())
+        gradients = torch.autograd.grad((logits**3).sum(), wanted.values(), allow_unused=True)
+        found.append(dict(zip(wanted, gradients, strict=True)) | {"logits": logits})
+    assert len(set(used)) == 2 * len(model.generator.encoder.encoder.layer), "each layer of both towers"
+    for name, three in found[0].items():
+        assert (three is None) == (found[1][name] is None), name
+        if three is not None:
+            same(found[1][name], three, atol=1e-4, rtol=1e-4, what=name)
 
 
 @each_arch
