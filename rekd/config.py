@@ -23,8 +23,9 @@ ENGINES = ("auto", "eager", "graph", "compile")
 AUGMENTATIONS = ("standard", "strong")
 REPORTS = ("", "tensorboard")
 MOST_WATCHED = 8
-INCIDENTAL = ("seed", "watched", "report_to", "log_every", "keep_states")
-"""Fields of `TrainConfig` in which runs of one setting may differ: chance, and what is written down."""
+INCIDENTAL = ("seed", "watched", "report_to", "log_every", "keep_states", "engine")
+"""Fields of `TrainConfig` in which runs of one setting may differ: chance, what is written down, and how the same steps
+are made."""
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ def row_of(run: Path, config: TrainConfig) -> str:
     """The protocol's row that a run belongs to, "" of none.
 
     Its folder has the row's name and the seed, and its configuration is the row's in all but what it learns from, whose
-    places differ, and what is written down.
+    places differ, and what is incidental.
     """
     name, _, seed = run.absolute().name.rpartition("-seed-")
     row = next((row for row in rows() if row.name == name), None)

@@ -78,7 +78,7 @@ def _ablations(student: Student) -> Iterator[Row]:
     yield changed("weak-teacher", "teacher stopped half-way", learns={"teacher": (f"{teacher}-weak", FIRST)})
     if student.task == "cifar10":
         leaky = {"teacher": (f"{teacher}-leaky", FIRST)}
-        yield changed("leaky-teacher", "teacher whose masks code the label", learns=leaky)
+        yield changed("leaky-teacher", "teacher that was made to leak", learns=leaky)
     yield from _official(student)
 
 

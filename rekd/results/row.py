@@ -74,7 +74,7 @@ class Row:
 
     def made(self, config: TrainConfig) -> bool:
         """Whether a run with this configuration is one of the row, as the row is now: alike in all but what it learns
-        from, whose places differ, and what is written down."""
+        from, whose places differ, and what is incidental."""
         from rekd.training.setup import resolve
 
         linked = {"teacher": "teacher" in self.learns, "start": "start" in self.learns, "stop_at": bool(self.half_way)}

@@ -222,5 +222,5 @@ def _of_own(runs: Sequence[Result]) -> Aggregate:
 
 
 def _setting(result: Result) -> str:
-    """All of a configuration that is neither chance nor what is written down."""
+    """All of a configuration that is not incidental."""
     return json.dumps({key: value for key, value in result.config.items() if key not in INCIDENTAL}, sort_keys=True)

@@ -104,7 +104,7 @@ def cancel() -> None:
 
 def request_of(entry: Entry, device: str) -> str:
     """What the child is asked, as the text by which its answer is kept."""
-    training = {name: value for name, value in entry.values.items() if name not in INCIDENTAL}
+    training = {name: value for name, value in entry.values.items() if name == "engine" or name not in INCIDENTAL}
     asked = {"training": training, "device": device}
     if entry.teacher is not None:
         asked |= {"training": training | {"teacher": "@teacher"}, "teacher_config": dict(entry.teacher)}

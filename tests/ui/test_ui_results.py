@@ -166,7 +166,7 @@ def test_rates_that_were_tried_are_a_line_a_kind_with_a_dot_a_seed_and_the_best_
     alone = trials(aggregates([leaky]))
     assert results_tried.in_words(alone) == "RE: no honest run (1 of 1 runs leaky)."
     other = trials(aggregates([made("cifar10-64x3-cls-lr-0.002", 2024, 0.7, report={})]))
-    assert "; its own row has 0.003, which has no run here." in results_tried.in_words(other)
+    assert "; its own row has 0.004, which has no run here." in results_tried.in_words(other)
     low, high = results_tried.by_rate("x", alone).layout.yaxis.range
     assert high - low < 0.03, "an axis that fits the only value"
     assert "that is the end of what was tried" in rekd_told and "its own row has 0.0008, 0.831 here." in rekd_told
