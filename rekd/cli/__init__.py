@@ -136,13 +136,15 @@ def _add_bench(commands) -> None:
     about = (
         "app: Explore, seen in a browser; infer: rationales and predictions, of one input and of many, "
         "beside the plain way; live: the page Train while a run trains, and when none does; methods: every attribution "
-        "method on one review and one digit; train: a training step, beside the same step written plainly"
+        "method on one review and one digit; train: a training step, beside the same step written plainly; whole: the "
+        "paper's run on film reviews, which takes a GPU minutes and a processor days"
     )
-    parser.add_argument("what", choices=("app", "infer", "live", "methods", "train"), help=about)
+    parser.add_argument("what", choices=("app", "infer", "live", "methods", "train", "whole"), help=about)
     parser.add_argument("--browser", help="path of Chromium or Chrome (default: the one that is found)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON too")
     about = "of train: those steps alone whose names in the table hold one of these texts"
     parser.add_argument("--only", nargs="+", default=[], metavar="TEXT", help=about)
+    parser.add_argument("--epochs", type=float, help="of whole: passes over 20,000 reviews (default: the paper's 35)")
     parser.set_defaults(run=_bench)
 
 
@@ -152,11 +154,15 @@ def _bench(arguments: argparse.Namespace) -> int:
     from rekd.bench.live import bench_live
     from rekd.bench.methods import bench_methods
     from rekd.bench.train import bench_train
+    from rekd.bench.whole import bench_whole
 
     if arguments.json:
         check_writable("--json", arguments.json)
     benches = {"app": bench_app, "infer": bench_infer, "live": bench_live}
     benches |= {"methods": bench_methods, "train": partial(bench_train, only=arguments.only)}
+    benches |= {"whole": partial(bench_whole, epochs=arguments.epochs)}
     if arguments.only and arguments.what != "train":
         raise ValueError(f"--only chooses among the steps of train, and {arguments.what} has none; leave it out")
+    if arguments.epochs is not None and arguments.what != "whole":
+        raise ValueError(f"--epochs is the length of whole, and {arguments.what} has none; leave it out")
     return benches[arguments.what](arguments.browser, arguments.json)
