@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rekd.cli.train import INTERRUPTED
 from rekd.cli.voice import say
+from rekd.config import ENGINES
 from rekd.results.row import FOLDER
 from rekd.training.status import saved_step
 
@@ -38,6 +39,11 @@ def add_run(what) -> None:
     parser.add_argument("--device", nargs="+", default=[], help=devices)
     about = "runs that share a device; small models leave most of a large GPU free (default: %(default)s)"
     parser.add_argument("--together", type=int, default=1, metavar="N", help=about)
+    about = (
+        "how steps are made on a CUDA GPU; compile pays where many runs of a kind follow each other, since each finds "
+        "what the first has compiled (default: %(default)s, compile from 4,000 steps on)"
+    )
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help=about)
     parser.add_argument("--dry-run", action="store_true", help="say which runs there are, and start none")
     parser.set_defaults(run=_run)
 
@@ -83,7 +89,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return 0 if arguments.dry_run else _conclude(root, every, None)
     from rekd.results.running import run_items
 
-    return _conclude(root, every, run_items(root, todo, devices, say, arguments.together))
+    return _conclude(root, every, run_items(root, todo, devices, say, arguments.together, arguments.engine))
 
 
 def _measured(todo: Sequence[Item]) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rekd.config import TrainConfig
@@ -60,12 +61,18 @@ class Item:
         half = [self._of(self.row.half_way, self.seed)] if self.row.half_way else []
         return [*self.sources().values(), *half]
 
-    def config(self) -> TrainConfig:
-        """The configuration, once all that it needs is trained."""
+    def config(self, engine: str = "auto") -> TrainConfig:
+        """The configuration, once all that it needs is trained.
+
+        Args:
+            engine: how steps are made; a run that has begun keeps its own.
+        """
         from rekd.training.setup import resolve
 
+        with suppress(OSError, ValueError):  # no run, or none that can be read, which training tells of
+            engine = read_config(self.folder).engine
         paths = {field: str(item.folder.absolute() / "checkpoint") for field, item in self.sources().items()}
-        return resolve(self.row.config(self.seed, paths, self._stop_at()))
+        return replace(resolve(self.row.config(self.seed, paths, self._stop_at())), engine=engine)
 
     def _of(self, name: str, which: str | int) -> Item:
         row = next(each for each in rows() if each.name == name)

@@ -32,7 +32,8 @@ Say = Callable[[str], None]
 class Pending:
     """The runs that nobody has taken yet; one is given out once all that it needs is trained."""
 
-    def __init__(self, todo: Sequence[Item]):
+    def __init__(self, todo: Sequence[Item], engine: str = "auto"):
+        self.engine = engine
         self.needs = {item.name: item.needs() for item in todo}
         self.left, self.at_work = most_waited_for(todo, self.needs), 0
         self.trained: set[str] = set()
@@ -74,11 +75,13 @@ class Pending:
         return [need.name for need in needs if need.name not in self.trained]
 
 
-def run_items(root: Path, todo: Sequence[Item], devices: Sequence[str], say: Say, together: int = 1) -> Pending:
+def run_items(
+    root: Path, todo: Sequence[Item], devices: Sequence[str], say: Say, together: int = 1, engine: str = "auto"
+) -> Pending:
     """Train and measure runs, several at once, until none is left or Ctrl+C is pressed, which lets them save states.
 
     Args:
-        devices: one process each, or `together` processes, which share it.
+        devices: one process each, or `together` processes, which share it. engine: how steps are made on a GPU.
 
     Returns:
         what is left, and what failed.
@@ -86,7 +89,7 @@ def run_items(root: Path, todo: Sequence[Item], devices: Sequence[str], say: Say
     from rekd.training.sweep import held
     from rekd.training.sweep_local import hold_device
 
-    pending, wish = Pending(todo), root / WISH
+    pending, wish = Pending(todo, engine), root / WISH
     with held(root), stop_on_signal(lambda: write_text(wish, "")) as stop, ExitStack() as stack:
         wish.unlink(missing_ok=True)
         stack.callback(wish.unlink, missing_ok=True)
@@ -158,7 +161,8 @@ def _one(process: ProcessPoolExecutor, item: Item, device: str, pending: Pending
     told.begins(item, device)
     began, status, said = time.monotonic(), "failed", "failed: its process was ended from outside, or memory ran out"
     try:
-        about = (str(item.folder), item.config().to_dict(), item.row.is_teacher, str(wish), item.row.on_test)
+        values = item.config(pending.engine).to_dict()
+        about = (str(item.folder), values, item.row.is_teacher, str(wish), item.row.on_test)
         status, said = process.submit(train_and_measure, *about).result()
     except BrokenProcessPool:
         if wish.exists():  # Ctrl+C a second time

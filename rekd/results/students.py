@@ -52,8 +52,7 @@ _TEXT_KINDS = {
     "rekd": {"steps": 2106, "learning_rate": 8e-4},
 }
 VIT = {"img_size": 32, "patch_size": 4}
-# Compiled: where many runs follow each other, each finds what the first of them has compiled.
-CIFAR = {"batch_size": 256, "weight_decay": 0.05, "dropout": 0.0, "engine": "compile"}
+CIFAR = {"batch_size": 256, "weight_decay": 0.05, "dropout": 0.0}
 _RATES_OF_64 = {"cls": 4e-3, "kd": 4e-3, "random": 2e-3, "re": 2e-3, "rekd": 8e-3}
 """Learning rates of a ViT 64 wide: for each kind the best of those tried, and for random masks that of RE."""
 _VIT_KINDS = {

@@ -12,6 +12,7 @@ from rekd.results.items import Item, items
 from rekd.results.protocol import find_rows, rows
 from rekd.results.row import FIRST, PARTS, SAME
 from rekd.results.running import Pending
+from rekd.training.fit import start
 
 
 def test_every_row_of_the_protocol_can_be_configured_and_needs_rows_that_there_are(tmp_path):
@@ -109,6 +110,13 @@ def test_what_most_others_wait_for_is_given_out_first_and_the_rest_in_order(monk
         "digits-late-seed-1",  # of a later part
         "digits-late-seed-2",
     ]
+
+
+def test_steps_are_made_as_is_asked_for_unless_the_run_began_otherwise(small_rows, tmp_path):
+    item = Item(TEACHER, 1, tmp_path)
+    assert item.config().engine == "auto" and item.config("compile").engine == "compile"
+    start(item.config("graph"), item.folder)
+    assert item.config("compile") == item.config() == replace(item.config(), engine="graph") and not item.changed
 
 
 def test_a_run_whose_teacher_failed_is_not_begun_and_says_so(small_rows, tmp_path):

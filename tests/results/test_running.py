@@ -26,8 +26,9 @@ def test_a_process_trains_run_after_run_and_a_failure_ends_itself_alone(small_ro
     said, todo = [], items([replace(BROKEN, part="teachers"), TEACHER], tmp_path, [1])
     todo[1].folder.mkdir()
     write_json(todo[1].folder / EVALUATION, {})  # as one that was measured before: the other test measures
-    pending = run_items(tmp_path, todo, ["cpu"], said.append)
+    pending = run_items(tmp_path, todo, ["cpu"], said.append, engine="graph")
     assert names(item for item in todo if item.trained) == ["digits-teacher-seed-1"]
+    assert read_json(todo[1].folder / "config.json")["training"]["engine"] == "graph"
     assert list(pending.faults) == ["digits-broken-re-seed-1"] and not pending.left
     assert said[0] == "digits-broken-re-seed-1 begins, on cpu" and said[2] == "digits-teacher-seed-1 begins, on cpu"
     assert said[1].startswith("[1/2] digits-broken-re-seed-1 failed: ") and "no_such_backbone" in said[1]
