@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from helpers import tiny_checkpoints
@@ -10,7 +11,7 @@ from results.made import made, some
 from workers import small
 
 from rekd import checkpoints
-from rekd.cli import main
+from rekd.cli import latency, main
 from rekd.cli import results as command
 from rekd.files import write_json
 from rekd.results.record import read_results, write_results
@@ -172,29 +173,30 @@ def test_folders_without_runs_change_nothing(file, tmp_path, capsys):
     assert "is no folder" in capsys.readouterr().err and file.read_bytes() == before
 
 
-@pytest.mark.parametrize("kind", ["cls", "re", "random"])
-def test_latency_is_measured_of_every_kind(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "SECONDS", 0.01)
-    run, to = run_of(tmp_path, "one", kind), tmp_path / "new.parquet"
-    assert main(["results", "collect", str(run), "--to", str(to), "--latency"]) == 0
-    (result,) = read_results(to)
-    assert 0 < result.cpu_ms < 1000
+def test_latency_is_measured_of_every_kind_in_turns(tmp_path, monkeypatch):
+    monkeypatch.setattr(latency, "ROUNDS", 2)
+    monkeypatch.setattr(latency, "TURN", 0.001)
+    order, turn = [], latency._turn
+    monkeypatch.setattr(latency, "_turn", lambda answer: order.append(answer) or turn(answer))
+    runs, to = [run_of(tmp_path, kind, kind) for kind in ("cls", "re", "random")], tmp_path / "new.parquet"
+    assert main(["results", "collect", *map(str, runs), "--to", str(to), "--latency"]) == 0
+    assert all(0 < result.cpu_ms < 1000 for result in read_results(to))
+    assert len(order) == 6 and order[:3] == order[3:] and len(set(order)) == 3
 
 
 def test_runs_of_a_row_share_one_measurement(tmp_path, monkeypatch):
     timed = []
-    monkeypatch.setattr(command, "_answer_seconds", lambda checkpoint: timed.append(checkpoint) or 0.004)
-    measure = command._measuring(_given(latency=True))
-    results = [measure(tmp_path / str(seed), made(seed=seed, cpu_ms=None)) for seed in (2026, 2027)]
-    results.append(measure(tmp_path / "own", made("", 1, cpu_ms=None)))
-    assert timed == [tmp_path / "2026" / "checkpoint", tmp_path / "own" / "checkpoint"]
-    assert [result.cpu_ms for result in results] == [4.0, 4.0, 4.0]
+    monkeypatch.setattr(latency, "latencies", lambda found: timed.append(found) or dict.fromkeys(found, 4.0))
+    runs = [("2026", made(seed=2026)), ("2027", made(seed=2027)), ("own", made("", 1))]
+    found = command._with_latency([(tmp_path / name, replace(result, cpu_ms=None)) for name, result in runs])
+    assert [folder.parent.name for folder in timed[0].values()] == ["own", "2026"]
+    assert [result.cpu_ms for result in found] == [4.0, 4.0, 4.0]
 
 
 def _given(**values):
     import argparse
 
-    return argparse.Namespace(**{"device": "cpu", "habits": False, "latency": False} | values)
+    return argparse.Namespace(**{"device": "cpu", "habits": False} | values)
 
 
 def test_habits_are_measured_where_they_are_asked_for(tmp_path, monkeypatch):

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 from rekd.cli.results_run import add_run, refuse_tables
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from rekd.results.record import Result
     from rekd.results.summary import Aggregate
 
-SECONDS, FEWEST = 1.0, 5
-"""That answers of a model are timed for, and how many there are at the least."""
 NOTHING = 1
 """Exit code where no run was read."""
 
@@ -50,7 +47,8 @@ def _add_collect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="folders of runs, or runs")
     parser.add_argument("--to", type=Path, metavar="FILE", help="the file of results (default: that of checkpoints/)")
     about = (
-        "measure too how long one answer takes on one core of this machine, which must be quiet; one run of each row"
+        "measure too how long one answer takes on one core of this machine, which must be quiet; one run of each row, "
+        "all in turns, so that those measured together can be compared"
     )
     parser.add_argument("--latency", action="store_true", help=about)
     about = "measure too what share of the selected words are stop words, on dev, of each run on texts that selects"
@@ -124,7 +122,15 @@ def _collect(arguments: argparse.Namespace) -> int:
     path = arguments.to or results_file()
     check_writable("--to", path)
     old = read_results(path)
-    new = collect(arguments.runs, print, _measuring(arguments))
+    found, measure = [], _measuring(arguments)
+
+    def noted(run: Path, result: Result) -> Result:
+        found.append((run, measure(run, result)))
+        return found[-1][1]
+
+    new = collect(arguments.runs, print, noted)
+    if arguments.latency:
+        new = _with_latency(found)
     if not new:
         print(f"No result was read from these folders, so nothing is written to {path}.", file=sys.stderr)
         return NOTHING
@@ -140,57 +146,20 @@ def _measuring(arguments: argparse.Namespace) -> Callable[[Path, Result], Result
     """What adds to a run's result that which was asked for."""
     from rekd.training.report import check_device
 
-    device, taken = check_device(arguments.device or "cpu"), {}
+    device = check_device(arguments.device or "cpu")
 
     def measure(run: Path, result: Result) -> Result:
-        checkpoint, row = run / "checkpoint", result.row or result.hash
-        if arguments.habits:
-            from rekd.training.habits import measured_habits
+        from rekd.training.habits import measured_habits
 
-            result = replace(result, habits={**result.habits, **measured_habits(checkpoint, device)})
-        if arguments.latency:
-            if row not in taken:  # runs of a row take the same time
-                taken[row] = 1e3 * _answer_seconds(checkpoint)
-            result = replace(result, cpu_ms=taken[row])
-        return result
+        return replace(result, habits={**result.habits, **measured_habits(run / "checkpoint", device)})
 
-    return measure
+    return measure if arguments.habits else lambda run, result: result
 
 
-def _answer_seconds(checkpoint: Path) -> float:
-    """The median of the seconds of one answer to one input, on one core."""
-    import torch
+def _with_latency(found: Sequence[tuple[Path, Result]]) -> list[Result]:
+    """Results with how long an answer takes, measured of one run of each row: all of them take the same time."""
+    from rekd.cli.latency import latencies
 
-    from rekd import checkpoints
-    from rekd.bench.answers import inputs
-    from rekd.training.gauges import Clock
-
-    loaded, taken, threads = checkpoints.load(checkpoint), [], torch.get_num_threads()
-    answer, batch = _answer(loaded.model), inputs(loaded, 1)
-    torch.set_num_threads(1)
-    try:
-        answer(batch)  # the first call prepares what the others find
-        while len(taken) < FEWEST or sum(taken) < SECONDS:
-            taken.append(Clock("cpu").of(lambda: answer(batch)))
-    finally:
-        torch.set_num_threads(threads)
-    return median(taken)
-
-
-def _answer(model):
-    """How a kind of model answers a batch: from its own masks, from random ones, or from the whole input."""
-    import torch
-
-    from rekd import masks
-    from rekd.bench.answers import ours
-
-    def without_generator(batch):
-        mask = None
-        if model.config.kind == "random":
-            mask = masks.random_mask(
-                batch.unit_mask, model.config.rate, 0, 0, torch.zeros(len(batch), dtype=torch.long)
-            )
-        with torch.inference_mode():
-            return model.predict(batch, mask)
-
-    return (lambda batch: ours(model, batch)) if model.config.selects else without_generator
+    rows = [result.row or result.hash for _, result in found]
+    taken = latencies({row: run / "checkpoint" for row, (run, _) in reversed(list(zip(rows, found, strict=True)))})
+    return [replace(result, cpu_ms=taken[row]) for row, (_, result) in zip(rows, found, strict=True)]
