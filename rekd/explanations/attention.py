@@ -7,7 +7,7 @@ from torch import Tensor
 
 from rekd.explanations.subject import DoesNotFit, Result, Subject
 from rekd.models import sum_by_unit
-from rekd.models.backbone import watched_attention
+from rekd.models.attention import watched_attention
 
 
 def attention_rollout(s: Subject) -> Result:

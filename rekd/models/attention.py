@@ -1,43 +1,145 @@
-"""transformers' attention interface over ours, and BERT's self-attention with one product for all that it projects."""
+"""Attention that keys may leave, and whose gradients may call them back."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-
-from rekd.models.backbone import attend
-
-ATTENTION = "rekd"
+from torch import Tensor
 
 
-def attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, visible=None, **kwargs):
-    """transformers' attention interface over `attend`; `visible` comes down through the encoder's keyword arguments."""
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    out = attend(query, key, value, attention_mask, visible, scale=scale, dropout=dropout)
-    return out.transpose(1, 2).contiguous(), None
+@dataclass(eq=False)
+class Returning:
+    """Keys and values of all tokens, layer by layer, for the gradient of those that a cut sequence has no more.
+
+    visible: (B, T), whose gradient is wanted. allowed: as of `attend`. complete: whether all layers were passed.
+    """
+
+    visible: Tensor
+    allowed: Tensor | None
+    layers: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    complete: bool = False
 
 
-ALL_ATTENTION_FUNCTIONS.register(ATTENTION, attention)
-ALL_MASK_ATTENTION_FUNCTIONS.register(ATTENTION, sdpa_mask)
+_WATCHED: ContextVar[list[Tensor] | None] = ContextVar("watched attention", default=None)
+RETURNING: ContextVar[Returning | None] = ContextVar("keys that may return", default=None)
 
 
-class Joined(nn.Module):
-    """Mixed into the self-attention of BERT's family: on a GPU queries, keys and values are one product, since three,
-    with the sums and the gradients of each, are many small kernels there."""
+@contextmanager
+def watched_attention() -> Iterator[list[Tensor]]:
+    """A list to which each layer of attention that this thread runs within the block adds its weights (B, H, T, T)."""
+    weights: list[Tensor] = []
+    before = _WATCHED.set(weights)
+    try:
+        yield weights
+    finally:
+        _WATCHED.reset(before)
 
-    def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None, **others):
-        if not hidden_states.is_cuda:
-            return super().forward(hidden_states, attention_mask, **others)
-        return self.joined(hidden_states, attention_mask, others.get("visible")), None
 
-    def joined(self, hidden: Tensor, allowed: Tensor | None, visible: Tensor | None = None) -> Tensor:
-        """What `forward` gives, (B, T, D) -> (B, T, D). allowed: (B, 1, T or 1, T) bool. visible: (B, T)."""
-        parts = (self.query, self.key, self.value)
-        weight, bias = (torch.cat([getattr(part, name) for part in parts]) for name in ("weight", "bias"))
-        heads = F.linear(hidden, weight, bias).unflatten(-1, (3, self.num_attention_heads, -1))
-        dropout = self.dropout.p if self.training else 0.0
-        three = heads.permute(2, 0, 3, 1, 4).unbind(0)
-        return attention(self, *three, allowed, self.scaling, dropout, visible)[0].flatten(2)
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    allowed: Tensor | None,
+    visible: Tensor | None,
+    *,
+    scale: float,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Scaled dot-product attention from which invisible keys are absent.
+
+    The forward pass uses a boolean key mask alone, so content that is not visible can't move it. The gradient for the
+    visibility of key j is the bounded secant e_j / (Z + (1 - m_j) e_j) * (v_j - out): the change that its return would
+    make, where the derivative e_j / Z of an absent key has no bound.
+
+    Args:
+        query, key, value: (B, H, T, d). allowed: (B or 1, 1, T or 1, T) bool. visible: (B, T) float, 0 or 1.
+
+    Returns:
+        (B, H, T, d).
+    """
+    returning = None
+    if not torch.compiler.is_compiling():
+        if (watched := _WATCHED.get()) is not None:
+            watched.append(_weights(query, key, allowed, visible, scale))
+        if (returning := RETURNING.get()) is not None and not returning.complete:
+            returning.layers.append((key, value))
+    if visible is None:
+        out = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed, dropout_p=dropout, scale=scale)
+    else:
+        out = _seen_alone(query, key, value, allowed, visible, scale, dropout)
+    if returning is not None and returning.complete:
+        out = _Secant.apply(out, returning.visible, query, *returning.layers.pop(0), returning.allowed, scale)
+    elif visible is not None and visible.requires_grad and torch.is_grad_enabled():
+        out = _Secant.apply(out, visible, query, key, value, allowed, scale)
+    return out
+
+
+def _seen_alone(query, key, value, allowed, visible, scale, dropout) -> Tensor:
+    """Attention to visible keys. A query that sees nothing at all (a local window may leave none) gets 0."""
+    seen = (visible > 0.5)[:, None, None, :]
+    kept = seen if allowed is None else seen & allowed
+    some = kept.any(-1, keepdim=True)  # a softmax over no key would be no number
+    return F.scaled_dot_product_attention(query, key, value, kept | ~some, dropout, scale=scale) * some
+
+
+def _weights(query, key, allowed, visible, scale) -> Tensor:
+    """What `attend` gives each key, 0 throughout for a query that sees none: (B, H, T, T)."""
+    scores = (query @ key.transpose(-2, -1)).float() * scale
+    if visible is not None:
+        seen = (visible > 0.5)[:, None, None, :]
+        allowed = seen if allowed is None else seen & allowed
+    if allowed is None:
+        return scores.softmax(-1)
+    return scores.masked_fill(~allowed, -torch.inf).softmax(-1).nan_to_num(0.0)
+
+
+class _Secant(torch.autograd.Function):
+    """`out` as it is, with the secant of `attend` as its gradient with respect to `visible`; others pass it by."""
+
+    @staticmethod
+    def forward(ctx, out, visible, query, key, value, allowed, scale):
+        ctx.save_for_backward(out, visible, query, key, value, allowed)
+        ctx.scale = scale
+        return out.view_as(out)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        out, visible, query, key, value, allowed = ctx.saved_tensors
+        gradient, tokens = gradient.to(value.dtype), visible.shape[1]
+        if _likes_eights(key):
+            key, value, allowed, visible = _in_eights(key, value, allowed, visible)
+        # Of (v_j - out_q), as far as the gradient at query q points along it.
+        along = gradient @ value.transpose(-2, -1) - (gradient * out).sum(-1, keepdim=True)
+        called = (_returning(query, key, allowed, visible, ctx.scale) * along).sum((1, 2), dtype=torch.float32)
+        return gradient, called[:, :tokens].to(visible.dtype), None, None, None, None, None
+
+
+def _likes_eights(keys: Tensor) -> bool:
+    """Whether products with so many keys are slow here: a GPU's, unless they are a multiple of 8, take several times as
+    long, and of patches with a class token they never are."""
+    return keys.is_cuda and keys.shape[-2] % 8 > 0
+
+
+def _in_eights(key, value, allowed, visible) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
+    """Arguments of `attend` with keys that are never visible behind theirs, to a multiple of 8."""
+    more = -key.shape[-2] % 8
+    key, value = (F.pad(each, (0, 0, 0, more)) for each in (key, value))
+    allowed, visible = (None if each is None else F.pad(each, (0, more)) for each in (allowed, visible))
+    return key, value, allowed, visible
+
+
+def _returning(query, key, allowed, visible, scale) -> Tensor:
+    """The weight e_j / (Z + (1 - m_j) e_j) that key j has, or would have if visible: (B, H, T, T) float32."""
+    scores = (query @ key.transpose(-2, -1)).float() * scale
+    if allowed is not None:
+        scores = scores.masked_fill(~allowed, -torch.inf)
+    seen = (visible > 0.5)[:, None, None, :]
+    largest = scores.masked_fill(~seen, -torch.inf).amax(-1, keepdim=True).clamp(min=-1e30)  # of those that Z adds up
+    e = (scores - largest).clamp(max=80).exp()  # beyond e^80 a returning key has all the weight anyway
+    z = (e * seen).sum(-1, keepdim=True)
+    return e / torch.addcmul(z + torch.finfo(e.dtype).tiny, e, (~seen).to(e.dtype))

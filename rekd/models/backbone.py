@@ -1,31 +1,18 @@
-"""What a backbone must offer, and the attention that all share: keys may leave it, gradients may call them back."""
+"""What a backbone must offer, and how sequences are cut to what is visible."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rekd.models.attention import RETURNING, Returning
 from rekd.types import Batch
-
-
-@dataclass(eq=False)
-class Returning:
-    """Keys and values of all tokens, layer by layer, for the gradient of those that a cut sequence has no more.
-
-    visible: (B, T), whose gradient is wanted. allowed: as of `attend`. complete: whether all layers were passed.
-    """
-
-    visible: Tensor
-    allowed: Tensor | None
-    layers: list[tuple[Tensor, Tensor]] = field(default_factory=list)
-    complete: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,110 +58,8 @@ class Tower(Protocol):
         """Share of each token in what `classify` reads of a whole input, prefix first: (B, P + T), rows add up to 1."""
 
 
-_WATCHED: ContextVar[list[Tensor] | None] = ContextVar("watched attention", default=None)
-_RETURNING: ContextVar[Returning | None] = ContextVar("keys that may return", default=None)
 _FIXED: ContextVar[bool] = ContextVar("fixed shapes", default=False)
 _MOST: ContextVar[int] = ContextVar("most patches", default=0)
-
-
-@contextmanager
-def watched_attention() -> Iterator[list[Tensor]]:
-    """A list to which each layer of attention that this thread runs within the block adds its weights (B, H, T, T)."""
-    weights: list[Tensor] = []
-    before = _WATCHED.set(weights)
-    try:
-        yield weights
-    finally:
-        _WATCHED.reset(before)
-
-
-def attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    allowed: Tensor | None,
-    visible: Tensor | None,
-    *,
-    scale: float,
-    dropout: float = 0.0,
-) -> Tensor:
-    """Scaled dot-product attention from which invisible keys are absent.
-
-    The forward pass uses a boolean key mask alone, so content that is not visible can't move it. The gradient for the
-    visibility of key j is the bounded secant e_j / (Z + (1 - m_j) e_j) * (v_j - out): the change that its return would
-    make, where the derivative e_j / Z of an absent key has no bound.
-
-    Args:
-        query, key, value: (B, H, T, d). allowed: (B or 1, 1, T or 1, T) bool. visible: (B, T) float, 0 or 1.
-
-    Returns:
-        (B, H, T, d).
-    """
-    returning = None
-    if not torch.compiler.is_compiling():
-        if (watched := _WATCHED.get()) is not None:
-            watched.append(_weights(query, key, allowed, visible, scale))
-        if (returning := _RETURNING.get()) is not None and not returning.complete:
-            returning.layers.append((key, value))
-    if visible is None:
-        out = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed, dropout_p=dropout, scale=scale)
-    else:
-        out = _seen_alone(query, key, value, allowed, visible, scale, dropout)
-    if returning is not None and returning.complete:
-        out = _Secant.apply(out, returning.visible, query, *returning.layers.pop(0), returning.allowed, scale)
-    elif visible is not None and visible.requires_grad and torch.is_grad_enabled():
-        out = _Secant.apply(out, visible, query, key, value, allowed, scale)
-    return out
-
-
-def _seen_alone(query, key, value, allowed, visible, scale, dropout) -> Tensor:
-    """Attention to visible keys. A query that sees nothing at all (a local window may leave none) gets 0."""
-    seen = (visible > 0.5)[:, None, None, :]
-    kept = seen if allowed is None else seen & allowed
-    some = kept.any(-1, keepdim=True)  # a softmax over no key would be no number
-    return F.scaled_dot_product_attention(query, key, value, kept | ~some, dropout, scale=scale) * some
-
-
-def _weights(query, key, allowed, visible, scale) -> Tensor:
-    """What `attend` gives each key, 0 throughout for a query that sees none: (B, H, T, T)."""
-    scores = (query @ key.transpose(-2, -1)).float() * scale
-    if visible is not None:
-        seen = (visible > 0.5)[:, None, None, :]
-        allowed = seen if allowed is None else seen & allowed
-    if allowed is None:
-        return scores.softmax(-1)
-    return scores.masked_fill(~allowed, -torch.inf).softmax(-1).nan_to_num(0.0)
-
-
-class _Secant(torch.autograd.Function):
-    """`out` as it is, with the secant of `attend` as its gradient with respect to `visible`; others pass it by."""
-
-    @staticmethod
-    def forward(ctx, out, visible, query, key, value, allowed, scale):
-        ctx.save_for_backward(out, visible, query, key, value, allowed)
-        ctx.scale = scale
-        return out.view_as(out)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        out, visible, query, key, value, allowed = ctx.saved_tensors
-        gradient = gradient.to(value.dtype)
-        # Of (v_j - out_q), as far as the gradient at query q points along it.
-        along = gradient @ value.transpose(-2, -1) - (gradient * out).sum(-1, keepdim=True)
-        called = (_returning(query, key, allowed, visible, ctx.scale) * along).sum((1, 2), dtype=torch.float32)
-        return gradient, called.to(visible.dtype), None, None, None, None, None
-
-
-def _returning(query, key, allowed, visible, scale) -> Tensor:
-    """The weight e_j / (Z + (1 - m_j) e_j) that key j has, or would have if visible: (B, H, T, T) float32."""
-    scores = (query @ key.transpose(-2, -1)).float() * scale
-    if allowed is not None:
-        scores = scores.masked_fill(~allowed, -torch.inf)
-    seen = (visible > 0.5)[:, None, None, :]
-    largest = scores.masked_fill(~seen, -torch.inf).amax(-1, keepdim=True).clamp(min=-1e30)  # of those that Z adds up
-    e = (scores - largest).clamp(max=80).exp()  # beyond e^80 a returning key has all the weight anyway
-    z = (e * seen).sum(-1, keepdim=True)
-    return e / torch.addcmul(z + torch.finfo(e.dtype).tiny, e, (~seen).to(e.dtype))
 
 
 def like(values: Tensor, module: nn.Module) -> Tensor:
@@ -231,7 +116,7 @@ def learn_visible(
     """
     place = torch.arange(tokens.shape[1], device=tokens.device).expand(tokens.shape[:2])
     held = Returning(visible, allowed)
-    before = _RETURNING.set(held)
+    before = RETURNING.set(held)
     try:
         with torch.no_grad():
             whole = run(tokens, place, visible.detach())
@@ -239,7 +124,7 @@ def learn_visible(
         order, kept = visible_first(visible.detach())
         cut = run(pick(tokens, order), order, kept)
     finally:
-        _RETURNING.reset(before)
+        RETURNING.reset(before)
     return whole.scatter(1, order[..., None].expand_as(cut), cut)
 
 

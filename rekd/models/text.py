@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as hf_logging
 
-from rekd.models.attention import ATTENTION, Joined, attention
 from rekd.models.backbone import (
     Hidden,
     learn_visible,
@@ -24,6 +23,7 @@ from rekd.models.backbone import (
     pick,
     visible_first,
 )
+from rekd.models.bert import ATTENTION, Joined, attention
 from rekd.models.embeddings import FromRows, NoWords, WordTable
 from rekd.types import Batch
 

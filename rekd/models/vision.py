@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from rekd.config import ReaderConfig
 from rekd.errors import reason
+from rekd.models.attention import attend
 from rekd.models.backbone import (
     Hidden,
-    attend,
     learn_visible,
     like,
     masked_mean,

@@ -10,7 +10,7 @@ from helpers import IMAGE_ARCHS, TEXT_ARCHS, same
 
 from rekd.explanations.attention import roll_out
 from rekd.explanations.attributions import DoesNotFit, attribute
-from rekd.models.backbone import attend, watched_attention
+from rekd.models.attention import attend, watched_attention
 
 
 def test_two_layers_by_hand():

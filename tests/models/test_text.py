@@ -10,8 +10,8 @@ import torch
 from helpers import TEXT_ARCHS, same, text_config, tiny_tokenizer
 
 from rekd.models import build, spread_to_tokens
-from rekd.models.attention import Joined
 from rekd.models.backbone import fixed_shapes
+from rekd.models.bert import Joined
 from rekd.models.text import LAYERS_OF_BERT
 from rekd.types import Example
 from rekd.units import TextReader
