@@ -30,7 +30,7 @@ def add_run(what) -> None:
         description="Trains the runs of the rows named, and first those that they learn from; each is measured on the "
         "test split once. The same command again goes on with what was stopped or failed, and does nothing twice.",
     )
-    rows = "names such as imdb-2-layers-rekd, patterns such as 'imdb-*', or parts such as headline (default: all)"
+    rows = "names such as imdb-2-layers-rekd, patterns such as 'imdb-*', or parts such as headline; '*' is all"
     parser.add_argument("rows", nargs="*", metavar="ROW", help=rows)
     parser.add_argument("--seed", type=int, nargs="+", default=[], help="these seeds of the rows alone")
     where = f"of the runs (default: {FOLDER} in the folder of runs)"
@@ -72,6 +72,11 @@ def _run(arguments: argparse.Namespace) -> int:
     from rekd.training.sweep_local import devices_for
 
     between("--together", arguments.together, 1, 64)
+    if not arguments.rows and not arguments.dry_run:
+        raise ValueError(
+            "all rows of the protocol are hundreds of runs; name those to run, or a part such as headline, or '*' for "
+            "all: python -m rekd results run headline. With --dry-run they are listed"
+        )
     root = arguments.out or home() / FOLDER
     if root.exists() and not root.is_dir():
         raise ValueError(f"--out is {root}, a file; the runs need a folder: name another with --out")

@@ -115,6 +115,7 @@ SHARES = {
     "rekd-honest": "REKD from honest teachers",
     "rekd-leaky": "REKD from leaky teachers",
     "rekd-unknown": "REKD from teachers that were not measured",
+    "rekd-made": "REKD from a teacher made so that it leaks, but within the bound",
     "made": "RE made so that it leaks",
 }
 """What leaky runs are counted by: RE of students and teachers alike, but for those made for the purpose."""
@@ -168,7 +169,15 @@ class _Teachers:
         if result.kind == "re":
             return "made" if row and row.setting == MADE_LEAKY else "re"
         honest = self._honest(result, row)
+        if honest and self._made(result, row):
+            return "rekd-made"
         return "rekd-unknown" if honest is None else "rekd-honest" if honest else "rekd-leaky"
+
+    def _made(self, result: Result, row: Row | None) -> bool:
+        """Whether its teacher was made so that it leaks."""
+        taught = self.by_hash.get(result.teacher_hash)
+        name = taught.row if taught else row.learns["teacher"][0] if row and "teacher" in row.learns else ""
+        return name in self.rows and self.rows[name].setting == MADE_LEAKY
 
     def _honest(self, result: Result, row: Row | None) -> bool | None:
         """By the teacher's own result; else by that of the run that the row names, or by what that row is made for."""

@@ -75,7 +75,8 @@ def _ablations(student: Student) -> Iterator[Row]:
     teacher = f"{student.task}-teacher"
     yield changed("teachers-vary", "another teacher for each seed", learns={"teacher": (teacher, SAME)})
     yield changed("self", "its own RE as teacher", learns={"teacher": (f"{student.name}-re", SAME)})
-    yield changed("weak-teacher", "teacher stopped half-way", learns={"teacher": (f"{teacher}-weak", FIRST)})
+    weak = {"teacher": (f"{teacher}-weak", FIRST)}
+    yield changed("weak-teacher", "teacher stopped half-way in accuracy", learns=weak)
     if student.task == "cifar10":
         leaky = {"teacher": (f"{teacher}-leaky", FIRST)}
         yield changed("leaky-teacher", "teacher that was made to leak", learns=leaky)

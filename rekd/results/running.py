@@ -123,18 +123,22 @@ class _Told:
     """A line as each run begins and ends; several threads tell of theirs."""
 
     def __init__(self, count: int, say: Say):
-        self.count, self.say, self.ended, self.stops = count, say, 0, False
+        self.count, self.say, self.ended, self.done, self.stops = count, say, 0, 0, False
         self.start, self.lock = time.monotonic(), threading.Lock()
 
     def begins(self, item: Item, device: str) -> None:
         with self.lock:
             self.say(f"{item.name} {_next(item)}, on {device}")
 
-    def ends(self, item: Item, seconds: float, said: str) -> None:
+    def ends(self, item: Item, seconds: float, status: str, said: str) -> None:
+        """How long all will take is told by those that were done, since one that failed took no time."""
         with self.lock:
             self.ended += 1
-            left = (time.monotonic() - self.start) / self.ended * (self.count - self.ended)
-            more = f"; about {duration(left)} left" if self.ended < self.count and not self.stops else ""
+            self.done += status == "done"
+            more = ""
+            if status == "done" and self.ended < self.count and not self.stops:
+                left = (time.monotonic() - self.start) / self.done * (self.count - self.ended)
+                more = f"; about {duration(left)} left"
             self.say(f"[{self.ended}/{self.count}] {item.name} {said} after {duration(seconds)}{more}")
 
     def stopping(self, stops: bool) -> None:
@@ -171,7 +175,7 @@ def _one(process: ProcessPoolExecutor, item: Item, device: str, pending: Pending
     except (ValueError, OSError) as error:  # what it learns from is damaged
         said = f"failed: {cause_of(error)}"
     finally:
-        told.ends(item, time.monotonic() - began, said)
+        told.ends(item, time.monotonic() - began, status, said)
         pending.ends(item, said if status == "failed" else "")
 
 

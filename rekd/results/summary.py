@@ -132,11 +132,15 @@ class Aggregate:
 
     @property
     def budget(self) -> tuple[int, str] | None:
-        """Steps of training and the learning rate in figures, alike of all its runs; None of a row without any."""
+        """Steps of training and the learning rate in figures, alike of all its runs; None of a row without any.
+
+        Steps are those that were made where a row's runs are meant to be stopped.
+        """
         config = self.results[0].config if self.results else {}
         if "steps" not in config or "learning_rate" not in config:
             return None
-        return config["steps"], figures(config["learning_rate"])
+        ends = [run.curve[-1][0] for run in self.results if run.curve] if self.row and self.row.half_way else []
+        return max(ends, default=config["steps"]), figures(config["learning_rate"])
 
     def of(self, measure: str, every: bool = False) -> Spread:
         """Mean and sd of one of MEASURES over the honest runs, or over `every` run that has it."""

@@ -21,7 +21,7 @@ def teachers() -> Iterator[Row]:
         "imdb-teacher-weak",
         *six,
         "re",
-        "stopped half-way",
+        "stopped half-way in accuracy",
         first,
         {**text, **honest, "evaluate_every": 25},
         half_way="imdb-teacher",
@@ -44,7 +44,7 @@ def _of_photographs(task: str, seeds: tuple[int, ...]) -> Iterator[Row]:
     if task == "cifar10":
         often = {**begun, "evaluate_every": 50}
         name = f"{task}-teacher"
-        yield Row(f"{name}-weak", *size, "re", "stopped half-way", SEEDS[:1], often, start, half_way=name)
+        yield Row(f"{name}-weak", *size, "re", "stopped half-way in accuracy", SEEDS[:1], often, start, half_way=name)
 
 
 def _of_digits() -> Iterator[Row]:

@@ -16,8 +16,7 @@ KIND_NAMES = {
 }
 BASE_LICENCES = {
     "sentence-transformers/all-MiniLM-L6-v2": (
-        "The text towers began from the weights of all-MiniLM-L6-v2 (sentence-transformers, Apache License 2.0), "
-        "cut to the layers named above."
+        "The text towers began from the weights of all-MiniLM-L6-v2 (sentence-transformers, Apache License 2.0)"
     ),
 }
 SETTINGS = (
@@ -112,9 +111,10 @@ def _split(spec: TaskSpec) -> str:
 def _source(info: Info, training: Mapping[str, Any]) -> str:
     backbone = training.get("backbone", "")
     if info.config.reader.modality == "text":
-        known = BASE_LICENCES.get(
-            backbone, f"The text towers began from {backbone}; its licence applies to what is left of it."
-        )
+        cut = ", cut to the layers named above" if training.get("backbone_args", {}).get("layers") else ""
+        known = f"The text towers began from {backbone}; its licence applies to what is left of it."
+        if backbone in BASE_LICENCES:
+            known = f"{BASE_LICENCES[backbone]}{cut}."
     else:
         pretrained = training.get("backbone_args", {}).get("pretrained")
         known = f"The towers began from timm's weights of {backbone}." if pretrained else FROM_SCRATCH

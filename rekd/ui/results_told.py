@@ -77,7 +77,10 @@ def nothing_yet(found: Found, home: Path) -> None:
 
 
 IN_THE_BOX = "Models *in the box* are single runs, measured when they were put there."
-BESIDE_ROWS = "They are of an earlier training and not runs of these rows, even where a name is the same."
+BESIDE_ROWS = (
+    "Those listed so are of an earlier training and no runs of these rows, even where a name is the same; models that "
+    "are runs of these rows are not listed once more."
+)
 BUDGETS = (
     "Below a row's name stand the steps of its runs, beyond those of a run that they start from, and the learning "
     "rate: kinds differ in both. Of the students, RE alone may stop early."
@@ -138,16 +141,20 @@ def _left_out(each: Comparison) -> str:
 
 
 def counts(reports: Sequence[LeakReport]) -> str:
-    """How many runs' numbers of units tell more of the label than they may, which warns; "" without a report."""
-    from rekd.measures.verdict import COUNT_MARGIN
+    """How many runs' numbers or places of units tell more of the label than they may, which warns; "" without a
+    report."""
+    from rekd.measures.verdict import COUNT_MARGIN, MASK_MARGIN
 
     if not reports:
         return ""
-    over = sum("count" in report.warnings for report in reports)
+    over, places = (sum(name in report.warnings for report in reports) for name in ("count", "mask"))
+    known = sum(report.mask_bound is not None for report in reports)
     rules = " and ".join(sorted({report.rule for report in reports}))
     return (
         f"{over} of {len(reports)} runs give the label away by their number of units under {rules} somewhat more often "
-        f"than chance allows (count bound: chance + {100 * COUNT_MARGIN:.0f} points); this warns, and does not decide."
+        f"than chance allows (count bound: chance + {100 * COUNT_MARGIN:.0f} points), and {places} of {known} by the "
+        f"places of their units (bound: honest masks + {100 * MASK_MARGIN:.0f} points, where those are known); both "
+        "warn, and neither decides."
     )
 
 

@@ -95,7 +95,13 @@ class Drawing:
             st.selectbox("Kind", list(KIND_NAMES), format_func=KIND_NAMES.get, width=200, **widget)
             if self.found.results:
                 widget = state.widget("part", chosen.part)
-                st.selectbox("Part of the protocol", list(PART_NAMES), format_func=PART_NAMES.get, width=340, **widget)
+                st.selectbox(
+                    "Part of the protocol, in the table",
+                    list(PART_NAMES),
+                    format_func=PART_NAMES.get,
+                    width=340,
+                    **widget,
+                )
 
     def _again(self, shown: list[Group]) -> None:
         """The command of each row that is shown, to copy."""

@@ -122,6 +122,14 @@ def test_leaky_runs_are_counted_by_kind_and_by_the_teachers_honesty():
     }
 
 
+def test_students_of_a_teacher_that_was_to_leak_and_did_not_are_no_students_of_honest_teachers():
+    teacher = made("cifar10-teacher-leaky", honest=True)
+    student = made("cifar10-64x3-rekd-leaky-teacher", teacher_hash=teacher.hash)
+    assert shares([teacher, student]) == {"made": (0, 1), "rekd-made": (0, 1)}
+    assert shares([replace(student, teacher_hash="trained again"), teacher])["rekd-made"] == (0, 1)
+    assert shares([student, made("cifar10-teacher-leaky", honest=False)])["rekd-leaky"] == (0, 1)
+
+
 def test_a_teacher_is_known_by_its_hash_first():
     student = made(REKD, teacher_hash="of-own-run")
     assert shares([student, made("", 1, honest=False, hash="of-own-run")])["rekd-leaky"] == (0, 1)

@@ -98,6 +98,20 @@ def test_a_wish_to_stop_ends_a_run_with_its_state(small_rows, tmp_path):
     assert state == "stopped" and words == "is stopped at step 2 of 20; its state is saved," and not item.trained
 
 
+def test_how_long_it_takes_is_told_by_runs_that_were_done_alone(small_rows, tmp_path):
+    said, first, second = [], *items([TAUGHT], tmp_path, [1])
+    told = running._Told(3, said.append)
+    told.ends(first, 0.1, "failed", "failed: no reason")
+    told.ends(second, 60.0, "done", "is done")
+    assert "left" not in said[0] and re.search(r"is done after 60 s; about .* left$", said[1])
+
+
+def test_all_rows_are_run_where_that_is_said_and_not_by_an_empty_command(small_rows, tmp_path, capsys):
+    assert main(["results", "run", "--out", str(tmp_path)]) == 2
+    assert "'*' for all" in capsys.readouterr().err and not any(tmp_path.iterdir())
+    assert main(["results", "run", "--out", str(tmp_path), "--device", "cpu", "--dry-run"]) == 0
+
+
 @pytest.mark.parametrize(("stopped", "code", "told"), [(False, 1, True), (True, 130, False)])
 def test_what_was_not_run_is_a_failure_unless_it_was_stopped(
     small_rows, tmp_path, monkeypatch, capsys, stopped, code, told

@@ -190,3 +190,10 @@ def test_the_papers_numbers_are_found_by_task_and_kind():
         "re": 0.019,
         "rekd": 0.006,
     }
+
+
+def test_a_row_that_is_stopped_says_the_steps_that_were_made():
+    (row,) = [
+        row for row in aggregates([made("imdb-teacher-weak", curve=((25, 0.6, 0.1), (75, 0.75, 0.1)))]) if row.results
+    ]
+    assert row.row.settings["steps"] == 1404 and row.budget[0] == 75

@@ -146,12 +146,21 @@ def test_what_was_not_measured_of_a_selection_is_a_dash_and_a_measured_nothing_i
 
 
 def test_how_many_counts_tell_the_label_stands_below_the_leaks_and_decides_nothing():
-    told_of = "{} outside the bound of the count of selected units, 0.05 over chance, which does not decide."
-    honest = made(seed=2027)
-    over = replace(honest, report={**honest.report, "leaks": {**honest.report["leaks"], "count": 0.56}})
-    for runs, said in (([made(), over], "Of the 2 runs counted, 1 is"), ([made()], "Of the 1 run counted, 0 are")):
+    told_of = (
+        "{} outside the bound of the count of selected units, 0.05 over chance, and {} outside that of their places, "
+        "0.1 over honest masks, where those are known. Neither decides."
+    )
+    report = made().report
+    over = made(seed=2027, report={**report, "leaks": {**report["leaks"], "count": 0.56}})
+    placed = made(seed=2028, report={**report, "leaks": {**report["leaks"], "mask_only": 0.9, "mask_reference": 0.6}})
+    given = (
+        ([made(), over], ("Of the 2 runs counted, 1 is", "0 of 0")),
+        ([made()], ("Of the 1 run counted, 0 are", "0 of 0")),
+        ([over, placed], ("Of the 2 runs counted, 1 is", "1 of 1")),
+    )
+    for runs, said in given:
         lines = text([*runs, made("imdb-2-layers-cls")])
-        assert told_of.format(said) in " ".join(lines[lines.index("Runs whose masks code the label") :])
+        assert told_of.format(*said) in " ".join(lines[lines.index("Runs whose masks code the label") :])
     assert not any("runs counted" in line for line in text([made("imdb-2-layers-cls")]))
 
 
