@@ -48,8 +48,8 @@ def bench_whole(
 
 
 def _measure(home: Path, steps: int, every: int) -> dict[str, float]:
-    """Seconds of the run, of its steps alone, and of all before the first; texts are split into pieces before."""
-    from rekd.training.lines import Lines
+    """Steps, evaluations, seconds of the run and of its steps alone; texts are split into pieces before."""
+    from rekd.training.lines import Lines, seconds_of_steps
 
     _backbones(home)
     about = {"task": "imdb", "batch_size": BATCH}
@@ -61,18 +61,8 @@ def _measure(home: Path, steps: int, every: int) -> dict[str, float]:
     whole = time.perf_counter() - since
     found = Lines(home / "run" / "metrics.jsonl").read()
     return {"steps": steps, "evaluations": sum("dev_accuracy" in line for line in found), "seconds": whole} | {
-        "stepping": _stepping(found)
+        "stepping": seconds_of_steps(found, BATCH)
     }
-
-
-def _stepping(found: list[dict[str, Any]]) -> float:
-    """Seconds of steps that are made as most are, by the speed that each line of metrics has."""
-    before, seconds = 0, 0.0
-    for line in found:
-        if speed := line.get("examples_per_second"):
-            seconds += (line["step"] - before) * BATCH / speed
-        before = line["step"]
-    return seconds
 
 
 def _train(run: Path, **values: Any) -> None:

@@ -16,6 +16,7 @@ from rekd.files import read_json
 from rekd.results.protocol import rows
 from rekd.results.record import Result
 from rekd.training.habits import noted
+from rekd.training.lines import seconds_of_steps
 from rekd.training.runs import EVALUATION, Run, read_run
 from rekd.training.status import ACTIVE
 
@@ -43,7 +44,7 @@ def result_of(run: Path, row: str = "") -> Result:
         report=_report(run / EVALUATION, read.config.task),
         curve=_curve(read.metrics),
         best_step=best,
-        seconds=_seconds(read),
+        seconds=seconds_of_steps(read.metrics, read.config.batch_size),
         device=read.status.device,
         versions=read_json(run / "config.json").get("versions", {}),
         habits=noted(read.metrics, best),
@@ -102,16 +103,6 @@ def _honest_masks(task: str) -> float | None:
 def _curve(metrics: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, float, float | None], ...]:
     lines = (line for line in metrics if "dev_accuracy" in line)
     return tuple((line["step"], line["dev_accuracy"], line.get("dev_mean_probability")) for line in lines)
-
-
-def _seconds(run: Run) -> float:
-    """Seconds of training, without evaluations: the examples between two lines over their speed."""
-    before, seconds = 0, 0.0
-    for line in run.metrics:
-        if speed := line.get("examples_per_second"):
-            seconds += (line["step"] - before) * run.config.batch_size / speed
-        before = line["step"]
-    return seconds
 
 
 def row_of(run: Path, config: TrainConfig) -> str:

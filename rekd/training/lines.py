@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,16 @@ class Lines:
         if end:
             self._place += len(whole) + 1
             self.lines += tuple(filter(None, map(_parsed, whole.split(b"\n"))))
+
+
+def seconds_of_steps(lines: Iterable[Mapping[str, Any]], batch_size: int) -> float:
+    """Seconds of training, without evaluations: the examples between two lines over their speed."""
+    before, seconds = 0, 0.0
+    for line in lines:
+        if speed := line.get("examples_per_second"):
+            seconds += (line["step"] - before) * batch_size / speed
+        before = line["step"]
+    return seconds
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
