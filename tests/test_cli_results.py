@@ -184,13 +184,16 @@ def test_latency_is_measured_of_every_kind_in_turns(tmp_path, monkeypatch):
     assert len(order) == 6 and order[:3] == order[3:] and len(set(order)) == 3
 
 
-def test_runs_of_a_row_share_one_measurement(tmp_path, monkeypatch):
+def test_runs_that_answer_alike_share_one_measurement(tmp_path, monkeypatch):
     timed = []
     monkeypatch.setattr(latency, "latencies", lambda found: timed.append(found) or dict.fromkeys(found, 4.0))
-    runs = [("2026", made(seed=2026)), ("2027", made(seed=2027)), ("own", made("", 1))]
-    found = command._with_latency([(tmp_path / name, replace(result, cpu_ms=None)) for name, result in runs])
-    assert [folder.parent.name for folder in timed[0].values()] == ["own", "2026"]
-    assert [result.cpu_ms for result in found] == [4.0, 4.0, 4.0]
+    runs = [tmp_path / f"{number}-{kind}" for number, kind in enumerate(("re", "rekd", "re", "cls"))]
+    for run in runs:
+        tiny_checkpoints(run, task="digits", roles=(kind := run.name[2:],))
+        (run / f"digits-{kind}").rename(run / "checkpoint")
+    found = command._with_latency([(run, replace(made("", 1), cpu_ms=None)) for run in runs])
+    assert sorted(folder.parent.name for folder in timed[0].values()) == ["0-re", "3-cls"]
+    assert [result.cpu_ms for result in found] == [4.0] * 4
 
 
 def _given(**values):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -16,6 +18,14 @@ from rekd.types import Batch
 
 ROUNDS, TURN = 15, 0.05
 """Turns that each model has, and seconds of a turn; it answers once at the least."""
+
+
+def way_of(folder: Path) -> str:
+    """What a checkpoint's time depends on: its model's configuration. RE and REKD answer alike, as do all CLS, and
+    where the cut of masks lies changes nothing of what top-k selects."""
+    config = checkpoints.read_info(folder).config
+    kind = "re" if config.selects else config.kind
+    return json.dumps(replace(config, kind=kind, cut=0.0).to_dict(), sort_keys=True)
 
 
 def latencies(found: Mapping[str, Path]) -> dict[str, float]:

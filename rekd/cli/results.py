@@ -157,9 +157,9 @@ def _measuring(arguments: argparse.Namespace) -> Callable[[Path, Result], Result
 
 
 def _with_latency(found: Sequence[tuple[Path, Result]]) -> list[Result]:
-    """Results with how long an answer takes, measured of one run of each row: all of them take the same time."""
-    from rekd.cli.latency import latencies
+    """Results with how long an answer takes, measured of one run of each way of answering: see `way_of`."""
+    from rekd.cli.latency import latencies, way_of
 
-    rows = [result.row or result.hash for _, result in found]
-    taken = latencies({row: run / "checkpoint" for row, (run, _) in reversed(list(zip(rows, found, strict=True)))})
-    return [replace(result, cpu_ms=taken[row]) for row, (_, result) in zip(rows, found, strict=True)]
+    ways = [way_of(run / "checkpoint") for run, _ in found]
+    taken = latencies({way: run / "checkpoint" for way, (run, _) in reversed(list(zip(ways, found, strict=True)))})
+    return [replace(result, cpu_ms=taken[way]) for way, (_, result) in zip(ways, found, strict=True)]

@@ -161,7 +161,7 @@ def counts(reports: Sequence[LeakReport]) -> str:
 def leak_table(shares: Sequence[LeakyShare]) -> str:
     """Share and count of leaky runs by group, as bars with words."""
     rows = "".join(
-        f'<tr><th scope="row">{escape(each.title)}</th><td>{each.leaky} of {each.of}</td>'
+        f'<tr><th scope="row">{escape(each.title)}</th><td style="white-space:nowrap">{each.leaky} of {each.of}</td>'
         f'<td><div class="rk-sure" style="min-width:7rem"><div class="rk-bar" role="img" '
         f'aria-label="{percent(each.share)} leaky"><span style="width:{100 * each.share:.1f}%"></span></div>'
         f"<span>{percent(each.share)}</span></div></td></tr>"
