@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -197,7 +197,7 @@ def bench_infer(_: str | None, out: Path | None, say: Callable[[str], None] = pr
         raise RuntimeError(f"none of {', '.join(MODELS)} is here; get the folder checkpoints/ that comes with the code")
     for told in _sentences(found, most):
         say(told)
-    where: dict[str, Any] = machine() | ({"gpu": torch.cuda.get_device_name()} if device.type == "cuda" else {})
+    where = machine(device.type == "cuda")
     say("Measured on: " + ", ".join(f"{key} {value}" for key, value in where.items()) + f"; {load()}.")
     if out is not None:
         write_json(out, {"measured": [asdict(row) for row in found], "limit": most, "machine": where})

@@ -116,8 +116,8 @@ def resident(process: psutil.Process) -> int:
     return sum(each.memory_info().rss for each in [process, *process.children(recursive=True)])
 
 
-def machine() -> dict[str, Any]:
-    """What the numbers were taken on."""
+def machine(gpu: bool = False) -> dict[str, Any]:
+    """What the numbers were taken on. gpu: by name, where they were taken on one."""
     from importlib import metadata
 
     versions = {}
@@ -125,7 +125,12 @@ def machine() -> dict[str, Any]:
         with suppress(metadata.PackageNotFoundError):  # a machine that only trains needs no Streamlit
             versions[name] = metadata.version(name)
     system = {"system": platform.system(), "cores": os.cpu_count(), "python": platform.python_version()}
-    return {**system, **versions, "date": date.today().isoformat()}
+    about = {**system, **versions, "date": date.today().isoformat()}
+    if gpu:
+        import torch
+
+        about["gpu"] = torch.cuda.get_device_name()
+    return about
 
 
 def spread(values: list[float], unit: str) -> str:

@@ -238,7 +238,7 @@ def bench_train(_: str | None, out: Path | None, say: Callable[[str], None] = pr
         say(line(row, most))
     for text in kernel_lines(found):
         say(text)
-    where = machine() | ({"gpu": torch.cuda.get_device_name()} if device.type == "cuda" else {})
+    where = machine(device.type == "cuda")
     say(f"The limit is {most / 1e12:.2f} TFLOPS, one large matrix product here.")
     say("Measured on: " + ", ".join(f"{key} {value}" for key, value in where.items()) + ".")
     if out is not None:

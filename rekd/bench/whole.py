@@ -39,7 +39,9 @@ def bench_whole(
     say(f"Trains for {steps:,} steps, which takes a large GPU two minutes for 35 epochs, and a processor days.")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, _cache(Path(home) / "cache"):
         measured = _measure(Path(home), steps, min(every, steps))
-    on = machine() | _gpu()
+    import torch
+
+    on = machine(torch.cuda.is_available())
     for line in lines(measured, on):
         say(line)
     if out is not None:
@@ -60,9 +62,8 @@ def _measure(home: Path, steps: int, every: int) -> dict[str, float]:
     _train(home / "run", steps=steps, evaluate_every=every, **student, **about)
     whole = time.perf_counter() - since
     found = Lines(home / "run" / "metrics.jsonl").read()
-    return {"steps": steps, "evaluations": sum("dev_accuracy" in line for line in found), "seconds": whole} | {
-        "stepping": seconds_of_steps(found, BATCH)
-    }
+    read, stepping = sum("dev_accuracy" in line for line in found), seconds_of_steps(found, BATCH)
+    return {"steps": steps, "evaluations": read, "seconds": whole, "stepping": stepping}
 
 
 def _train(run: Path, **values: Any) -> None:
@@ -91,20 +92,13 @@ def _backbones(home: Path) -> None:
 @contextmanager
 def _cache(folder: Path) -> Iterator[None]:
     """A cache of its own, so that a teacher's answers are never there already."""
-    before = os.environ.get("REKD_CACHE")
+    before = {name: value for name, value in os.environ.items() if name == "REKD_CACHE"}
     os.environ["REKD_CACHE"] = str(folder)
     try:
         yield
     finally:
-        os.environ.pop("REKD_CACHE")
-        if before is not None:
-            os.environ["REKD_CACHE"] = before
-
-
-def _gpu() -> dict[str, str]:
-    import torch
-
-    return {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
+        del os.environ["REKD_CACHE"]
+        os.environ |= before
 
 
 def lines(measured: dict[str, float], on: dict[str, Any]) -> list[str]:

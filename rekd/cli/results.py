@@ -47,8 +47,8 @@ def _add_collect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="folders of runs, or runs")
     parser.add_argument("--to", type=Path, metavar="FILE", help="the file of results (default: that of checkpoints/)")
     about = (
-        "measure too how long one answer takes on one core of this machine, which must be quiet; one run of each row, "
-        "all in turns, so that those measured together can be compared"
+        "measure too how long one answer takes on one core of this machine, which must be quiet: one run of those that "
+        "answer alike, all in turns, so that what is measured together can be compared"
     )
     parser.add_argument("--latency", action="store_true", help=about)
     about = "measure too what share of the selected words are stop words, on dev, of each run on texts that selects"
@@ -160,6 +160,8 @@ def _with_latency(found: Sequence[tuple[Path, Result]]) -> list[Result]:
     """Results with how long an answer takes, measured of one run of each way of answering: see `way_of`."""
     from rekd.cli.latency import latencies, way_of
 
-    ways = [way_of(run / "checkpoint") for run, _ in found]
-    taken = latencies({way: run / "checkpoint" for way, (run, _) in reversed(list(zip(ways, found, strict=True)))})
+    ways, one = [way_of(run / "checkpoint") for run, _ in found], {}
+    for way, (run, _) in zip(ways, found, strict=True):
+        one.setdefault(way, run / "checkpoint")
+    taken = latencies(one)
     return [replace(result, cpu_ms=taken[way]) for way, (_, result) in zip(ways, found, strict=True)]
