@@ -134,6 +134,7 @@ def most_waited_for(todo: Sequence[Item], needs: Mapping[str, Sequence[Item]]) -
 
 
 def _with_needs(item: Item) -> Iterator[Item]:
-    for need in item.needs():
+    """A run after all that must be trained for it; one that is trained itself needs nothing more."""
+    for need in () if item.trained else item.needs():
         yield from _with_needs(need)
     yield item

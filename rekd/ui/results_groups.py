@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rekd.results.record import Result
-from rekd.results.row import KINDS
+from rekd.results.row import KINDS, PARTS
 from rekd.results.summary import OWN, Aggregate
 from rekd.ui.results_state import ALL, YOURS, Chosen, student_key
 
@@ -93,6 +93,12 @@ def narrowed(groups: Iterable[Group], chosen: Chosen) -> list[Group]:
 
 STUDENTS = ("headline", "sizes")
 """Parts of students, whose teachers are shown with them."""
+
+
+def usual_part(groups: Iterable[Group], task: str) -> str:
+    """The part of the protocol with which a task opens: its students where it has some."""
+    held = {row.part for group in groups if task in (ALL, group.task) for row in group.rows}
+    return next((part for part in (*STUDENTS, *PARTS) if part in held), STUDENTS[0])
 
 
 def _left(row: Aggregate, chosen: Chosen, taught: bool) -> bool:

@@ -21,13 +21,14 @@ KIND_NAMES = {ALL: "All kinds", **KINDS}
 
 @dataclass(frozen=True)
 class Chosen:
-    """task, size, kind, part: what the table is narrowed to; ALL does not narrow. student: whose charts are drawn, as
-    `student_key`, "" for the first. rule: of masks, in the frontier. run: the run that is looked at, "" for none."""
+    """task, size, kind, part: what the table is narrowed to; ALL does not narrow, part "" is the first that has rows of
+    the task. student: whose charts are drawn, as `student_key`, "" for the first. rule: of masks, in the frontier.
+    run: the run that is looked at, "" for none."""
 
     task: str = ALL
     size: str = ALL
     kind: str = ALL
-    part: str = "headline"
+    part: str = ""
     student: str = ""
     rule: str = "top-k"
     run: str = ""
@@ -65,7 +66,8 @@ def settled(chosen: Chosen, held: Mapping[str, Sequence[str]]) -> tuple[Chosen, 
 def _unknown(name: str, value: str, allowed: Sequence[str]) -> str:
     many = len(allowed) > 12  # of runs there are hundreds
     some = ", ".join(allowed[: 4 if many else 12]) + (", …" if many else "")
-    usual, what = getattr(Chosen(), name) or "none", f"is none of {some}" if some else "is not known here"
+    usual = getattr(Chosen(), name) or ("the first with rows" if name == "part" else "none")
+    what = f"is none of {some}" if some else "is not known here"
     return f"The address has {name} “{value[:60]}”, which {what}; {usual} is used."
 
 

@@ -16,7 +16,7 @@ from rekd.ui import results_state as state
 from rekd.ui.cache import kept
 from rekd.ui.components import plain
 from rekd.ui.frame import part
-from rekd.ui.results_groups import BOX, TAGS, Group, grouped, measured, narrowed, runs_of, sizes, tasks
+from rekd.ui.results_groups import BOX, TAGS, Group, grouped, measured, narrowed, runs_of, sizes, tasks, usual_part
 from rekd.ui.results_read import Found, read
 from rekd.ui.results_state import ALL, KIND_NAMES, PART_NAMES, Chosen
 
@@ -169,5 +169,6 @@ def begin(home: Path) -> Drawing:
     if chosen.run:  # the charts are those that show it
         chosen = replace(chosen, student=of_run[chosen.run])
     state.settle(chosen)
+    chosen = replace(chosen, part=chosen.part or usual_part(groups, chosen.task))
     titles = {name: TASKS[name].title if name in TASKS else name for name in tasks(groups)}
     return Drawing(found, home, groups, titles, chosen, (*notes, *more, *further))

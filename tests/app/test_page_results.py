@@ -85,11 +85,18 @@ def test_filters_narrow_the_table_and_stand_in_the_address(root, many):
 
 
 def test_a_choice_that_leaves_no_row_ends_the_page_and_leads_to_the_parts_that_have_some(root, many):
-    at = page(root, task="cifar100")
+    at = page(root, task="cifar100", part="headline")
     assert "No row of this part is left" in said(at) and not charts(at) and not forests(at) and not selections(at)
     assert [button.label for button in at.button] == ["Teachers", "Second sizes, and CIFAR-100"]
     picked(at, "r_part_sizes").click()
     assert at.run().query_params["part"] == "sizes" and "cifar100-64x3-rekd" in rows(sound(at))
+
+
+def test_a_task_without_headline_pairs_opens_with_the_students_that_it_has(root, many):
+    at = page(root, task="cifar100")
+    assert picked(at, "r_part_box").value == "sizes" and "cifar100-64x3-rekd" in rows(at)
+    picked(at, "r_task_box").select("imdb")
+    assert picked(sound(at.run()), "r_part_box").value == "headline" and "part" not in dict(at.query_params)
 
 
 def test_an_address_that_asks_for_what_is_not_there_is_told(root, many):

@@ -80,6 +80,20 @@ def test_what_a_run_learns_from_comes_before_it_once(small_rows, tmp_path):
         items([TAUGHT], tmp_path, [7])
 
 
+def test_what_a_trained_run_has_learnt_from_itself_is_not_wanted_again(small_rows, tmp_path):
+    late = replace(TAUGHT, name="digits-late-rekd", seeds=(1,), learns={"teacher": (TAUGHT.name, SAME)})
+    assert names(items([late], tmp_path))[0] == "digits-teacher-seed-1"
+    trained(Item(TAUGHT, 1, tmp_path))
+    assert names(items([late], tmp_path)) == ["digits-tiny-rekd-seed-1", "digits-late-rekd-seed-1"]
+
+
+def test_the_official_presets_teacher_has_none_of_our_penalties():
+    for task in ("imdb", "cifar10"):
+        row = find_rows([f"{task}-teacher-official"])[0]
+        config = row.config(2026, dict.fromkeys(row.learns, "a checkpoint"))
+        assert (config.rate_form, config.example_rate_weight) == ("count", 0.0)
+
+
 def test_a_weak_teacher_stops_half_way_between_chance_and_the_best_of_the_whole_run(small_rows, tmp_path):
     trained(Item(TEACHER, 1, tmp_path), best=0.7)
     assert Item(WEAK, 1, tmp_path).config().stop_at == 0.4  # chance .1

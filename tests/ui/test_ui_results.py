@@ -16,7 +16,7 @@ from rekd.results.tried import trials
 from rekd.ui import results_charts, results_forest, results_points, results_sanity, results_tried
 from rekd.ui.results_charts import Mean, Point
 from rekd.ui.results_forest import Compared
-from rekd.ui.results_groups import Group, grouped, measured, narrowed
+from rekd.ui.results_groups import Group, grouped, measured, narrowed, usual_part
 from rekd.ui.results_state import Chosen, address, parse, settled
 from rekd.ui.results_table import share, table
 
@@ -181,7 +181,7 @@ def test_own_runs_of_a_student_s_towers_stand_with_it_and_others_by_themselves()
 
 
 def test_teachers_come_before_their_students_and_with_them(groups):
-    shown = narrowed(groups, Chosen())
+    shown = narrowed(groups, Chosen(part=usual_part(groups, "all")))
     assert [each.key for each in shown if each.task == "cifar10"] == [
         "cifar10: teacher, ViT 6 x 192",
         "cifar10: ViT 3 x 64",
