@@ -41,7 +41,7 @@ def result_of(run: Path, row: str = "") -> Result:
         teacher_hash=info.training.get("teacher_hash", ""),
         parameters=info.parameters,
         bytes=info.bytes,
-        report=_report(run / EVALUATION, read.config.task),
+        report=_report(run / EVALUATION, read.config),
         curve=_curve(read.metrics),
         best_step=best,
         seconds=seconds_of_steps(read.metrics, read.config.batch_size),
@@ -83,20 +83,23 @@ def _checkpoint(run: Run) -> Info:
     )
 
 
-def _report(path: Path, task: str) -> dict[str, Any]:
-    """A run's evaluation, {} without; its leaks are held against what honest masks of the task give away, if known."""
+def _report(path: Path, config: TrainConfig) -> dict[str, Any]:
+    """A run's evaluation, {} without; its leaks are held against what honest masks give away, where that is known."""
     report = read_json(path) if path.is_file() else {}
     leaks = report.get("leaks")
     if leaks is None or leaks.get("mask_reference") is not None:
         return report
-    return {**report, "leaks": {**leaks, "mask_reference": _honest_masks(task)}}
+    known = _honest_masks(config.task, config.rate, config.units)
+    return {**report, "leaks": {**leaks, "mask_reference": known}}
 
 
 @lru_cache(maxsize=32)
-def _honest_masks(task: str) -> float | None:
-    """Mask-only accuracy of honest masks, as it was measured for the shipped checkpoints of the task."""
-    infos = (info for info in checkpoints.available(checkpoints.shipped()) if info.task == task)
-    known = (info.metrics.get("mask_reference") for info in infos)
+def _honest_masks(task: str, rate: float, units: str) -> float | None:
+    """Mask-only accuracy of honest masks, as it was measured for the shipped checkpoints of the task; fewer units, or
+    others, would give away something else."""
+    held = [info for info in checkpoints.available(checkpoints.shipped()) if info.task == task]
+    alike = [info for info in held if (info.training.get("rate"), info.training.get("units")) == (rate, units)]
+    known = (info.metrics.get("mask_reference") for info in alike)
     return next((value for value in known if value is not None), None)
 
 

@@ -15,7 +15,7 @@ from workers import small
 from rekd.checkpoints import find, load, read_info
 from rekd.config import TrainConfig
 from rekd.files import read_json, write_json
-from rekd.results.collect import collect, merged, result_of, row_of
+from rekd.results.collect import _honest_masks, collect, merged, result_of, row_of
 from rekd.results.comparisons import leaky_shares
 from rekd.results.protocol import find_rows, rows
 from rekd.results.record import read_results, write_results
@@ -129,6 +129,12 @@ def unfinished(root, name, state):
     write_json(folder / "config.json", {"training": small("re").to_dict()})
     write_status(folder, Status(state, 5, 300))
     return folder
+
+
+def test_masks_of_another_rate_are_not_held_against_honest_ones_of_the_tasks_rate():
+    box = read_info(find("digits-re"))
+    assert _honest_masks("digits", 0.15, "patches") == box.metrics["mask_reference"]
+    assert _honest_masks("digits", 0.5, "patches") is None and _honest_masks("digits", 0.15, "tokens") is None
 
 
 def test_runs_that_are_not_done_are_passed_over_with_a_sentence_each(runs, tmp_path):
