@@ -49,6 +49,7 @@ def attend(
     *,
     scale: float,
     dropout: float = 0.0,
+    always: bool = False,
 ) -> Tensor:
     """Scaled dot-product attention from which invisible keys are absent.
 
@@ -58,6 +59,7 @@ def attend(
 
     Args:
         query, key, value: (B, H, T, d). allowed: (B or 1, 1, T or 1, T) bool. visible: (B, T) float, 0 or 1.
+        always: whether a key is visible to all queries, such as a class token, so that none sees nothing.
 
     Returns:
         (B, H, T, d).
@@ -71,7 +73,7 @@ def attend(
     if visible is None:
         out = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed, dropout_p=dropout, scale=scale)
     else:
-        out = _seen_alone(query, key, value, allowed, visible, scale, dropout)
+        out = _seen_alone(query, key, value, allowed, visible, scale, dropout, always)
     if returning is not None and returning.complete:
         out = _Secant.apply(out, returning.visible, query, *returning.layers.pop(0), returning.allowed, scale)
     elif visible is not None and visible.requires_grad and torch.is_grad_enabled():
@@ -79,10 +81,12 @@ def attend(
     return out
 
 
-def _seen_alone(query, key, value, allowed, visible, scale, dropout) -> Tensor:
+def _seen_alone(query, key, value, allowed, visible, scale, dropout, always) -> Tensor:
     """Attention to visible keys. A query that sees nothing at all (a local window may leave none) gets 0."""
     seen = (visible > 0.5)[:, None, None, :]
     kept = seen if allowed is None else seen & allowed
+    if always:
+        return F.scaled_dot_product_attention(query, key, value, kept, dropout, scale=scale)
     some = kept.any(-1, keepdim=True)  # a softmax over no key would be no number
     return F.scaled_dot_product_attention(query, key, value, kept | ~some, dropout, scale=scale) * some
 

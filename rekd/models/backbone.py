@@ -51,8 +51,8 @@ class Tower(Protocol):
     def blocks(self) -> Iterable[nn.Module]:
         """The layers, one after the other, all alike."""
 
-    def before(self) -> nn.Module | None:
-        """What of small kernels lies before the layers and can be compiled; None where that is nothing."""
+    def before(self) -> Iterable[nn.Module]:
+        """What lies before the layers, of small kernels that the compiler can join."""
 
     def pooled(self, batch: Batch) -> Tensor:
         """Share of each token in what `classify` reads of a whole input, prefix first: (B, P + T), rows add up to 1."""

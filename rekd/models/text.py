@@ -140,8 +140,8 @@ class TextTower(nn.Module):
     def blocks(self) -> Iterable[nn.Module]:
         return _layers(self.encoder)
 
-    def before(self) -> nn.Module | None:
-        return self.encoder.embeddings if isinstance(self.encoder.embeddings, FromRows) else None
+    def before(self) -> Iterable[nn.Module]:
+        return (self.encoder.embeddings,) if isinstance(self.encoder.embeddings, FromRows) else ()
 
     def pooled(self, batch: Batch) -> Tensor:
         weight = batch.token_mask.float()

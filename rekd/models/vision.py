@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import timm
@@ -38,15 +38,19 @@ MOST = {"depth": 128, "embed_dim": 8192}
 
 
 class _VisibleAttention(Attention):
-    """timm's attention with `attend` inside; its attn_mask is the visibility of keys, (B, T) float."""
+    """timm's attention with `attend` inside; its attn_mask is the visibility of keys, (B, T) float.
+
+    always: whether there are class or register tokens before the patches, which are never invisible.
+    """
+
+    always = False
 
     def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
         b, t, _ = x.shape
         query, key, value = self.qkv(x).reshape(b, t, 3, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4).unbind(0)
         dropout = self.attn_drop.p if self.training else 0.0
-        y = attend(
-            self.q_norm(query), self.k_norm(key), value, None, attn_mask, scale=self.head_dim**-0.5, dropout=dropout
-        )
+        how = {"scale": self.head_dim**-0.5, "dropout": dropout, "always": self.always}
+        y = attend(self.q_norm(query), self.k_norm(key), value, None, attn_mask, **how)
         y = self.norm(y.transpose(1, 2).reshape(b, t, -1))
         if getattr(self, "gate", None) is not None:
             y = y * self.gate(x).sigmoid()
@@ -57,7 +61,7 @@ class PatchProduct(PatchEmbed):
     """timm's patch embedding, on a GPU as one product, for its convolution is many kernels there."""
 
     def forward(self, x: Tensor) -> Tensor:
-        plain = self.flatten and not self.dynamic_img_pad
+        x, plain = like(x, self), self.flatten and not self.dynamic_img_pad
         return self.product(x) if plain and x.is_cuda else super().forward(x)
 
     def product(self, x: Tensor) -> Tensor:
@@ -66,6 +70,13 @@ class PatchProduct(PatchEmbed):
         whole = x[:, :, : rows * height, : columns * width].reshape(b, c, rows, height, columns, width)
         patches = whole.permute(0, 2, 4, 1, 3, 5).reshape(b, rows * columns, c * height * width)
         return self.norm(F.linear(patches, self.proj.weight.flatten(1), self.proj.bias))
+
+
+class _Placed(nn.Module):
+    """Patches with their positions, behind class and register tokens: a part by itself, so that it can be compiled."""
+
+    def forward(self, vit: VisionTransformer, content: Tensor) -> Tensor:
+        return vit._pos_embed(content)
 
 
 class VisionTower(nn.Module):
@@ -88,8 +99,10 @@ class VisionTower(nn.Module):
         _check(self.vit, arch["name"], reader)
         for block in self.vit.blocks:
             block.attn.__class__ = _VisibleAttention  # same parameters and names, another forward
+            block.attn.always = self.vit.num_prefix_tokens > 0
         if type(self.vit.patch_embed) is PatchEmbed:
             self.vit.patch_embed.__class__ = PatchProduct  # likewise
+        self.placed = _Placed()
         self.width = self.content_width = self.vit.embed_dim
         self.final_norm = final_norm
         self.prefix = self.vit.num_prefix_tokens
@@ -98,11 +111,12 @@ class VisionTower(nn.Module):
         return batch.content
 
     def content(self, features: Tensor) -> Tensor:
-        return self.vit.patch_embed(like(features, self.vit.patch_embed))
+        embed = self.vit.patch_embed
+        return embed(features if isinstance(embed, PatchProduct) else like(features, embed))
 
     def encode(self, content: Tensor, batch: Batch, visible: Tensor | None) -> Hidden:
         seen = batch.unit_mask.float() if visible is None else visible
-        x = self.vit._pos_embed(content)
+        x = self.placed(self.vit, content)
         if visible is not None:
             visible = torch.cat([visible.new_ones(len(visible), self.prefix), visible], 1)
             if only_visible_learn(visible):
@@ -130,8 +144,8 @@ class VisionTower(nn.Module):
     def blocks(self) -> nn.Module:
         return self.vit.blocks
 
-    def before(self) -> None:
-        return None
+    def before(self) -> Iterable[nn.Module]:
+        return self.vit.patch_embed, self.placed
 
     def pooled(self, batch: Batch) -> Tensor:
         tokens = batch.token_mask.float()

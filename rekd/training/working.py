@@ -166,5 +166,5 @@ def compile_parts(objective: Objective) -> None:
         setattr(objective, name, torch.compile(getattr(objective, name), dynamic=False))
     for model in filter(None, (objective.model, objective.teacher)):
         for tower in filter(None, (model.generator, model.predictor)):
-            for part in filter(None, (tower.before(), *tower.blocks())):
+            for part in (*tower.before(), *tower.blocks()):
                 part.compile(dynamic=False)

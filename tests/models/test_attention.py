@@ -137,6 +137,18 @@ def test_nothing_seen_gives_0_and_finite_gradients(allowed):
         assert torch.equal(attend(*inputs, allowed, seen.detach(), scale=SCALE), out)
 
 
+def test_where_a_key_is_always_seen_nothing_is_looked_for_and_nothing_else_changes():
+    found = []
+    for always in (False, True):
+        inputs = [part.requires_grad_() for part in parts()]
+        seen = SEEN.clone().requires_grad_()
+        out = attend(*inputs, None, seen, scale=SCALE, always=always)
+        (out * torch.arange(T)[:, None]).sum().backward()
+        found.append((out.detach(), *(part.grad for part in (*inputs, seen))))
+    for plainly, always in zip(*found, strict=True):
+        assert torch.equal(plainly, always)
+
+
 def test_a_query_whose_window_holds_no_seen_key_gets_0():
     query, key, value = parts()
     window = (torch.arange(T)[:, None] - torch.arange(T)).abs() <= 1

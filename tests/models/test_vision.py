@@ -190,6 +190,13 @@ def test_every_tower_embeds_patches_so(sharpen, arch):
     assert {type(tower.vit.patch_embed) for tower in (model.generator, model.predictor)} == {PatchProduct}
 
 
+@each_arch
+def test_a_query_always_sees_something_where_tokens_stand_before_the_patches_alone(sharpen, arch):
+    model, _ = make(sharpen, arch)
+    for tower in (model.generator, model.predictor):
+        assert {block.attn.always for block in tower.blocks()} == {tower.prefix > 0}
+
+
 @pytest.mark.parametrize("arch", ["vit", "avg-pool"])
 def test_bf16_autocast_trains_with_float32_logits(sharpen, arch):
     model, batch = make(sharpen, arch)
