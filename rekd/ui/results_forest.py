@@ -134,7 +134,7 @@ def points(value: float) -> str:
 def told(found: Difference) -> str:
     """The mean difference and its interval in points."""
     if found.mean is None:
-        return "no pair yet"
+        return "no pair"
     if found.low is None:
         return f"{points(found.mean)}, one pair"
     return f"{points(found.mean)} [{points(found.low)}, {points(found.high)}]"

@@ -51,7 +51,7 @@ def test_the_axis_holds_every_interval(edge):
 
 def test_a_difference_says_what_it_has_and_no_more():
     told = results_forest.told
-    assert told(Difference()) == "no pair yet" and told(paired({1: 0.9}, {1: 0.8})) == "+10.0, one pair"
+    assert told(Difference()) == "no pair" and told(paired({1: 0.9}, {1: 0.8})) == "+10.0, one pair"
     assert told(Difference(2, 0, -0.00001, 0.1, -0.1, 0.1)) == "0.0 [−10.0, +10.0]", "no minus before a zero"
     drawn = results_forest.forest([Compared("a", paired({1: 0.9}, {1: 0.8}))], "Some")
     assert "rk-forest-dot rk-forest-one" in drawn and 'class="rk-forest-span' not in drawn
