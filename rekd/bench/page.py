@@ -19,6 +19,8 @@ from typing import Any
 
 import psutil
 
+from rekd.cores import cores
+
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 PATIENCE = 180_000
@@ -124,7 +126,7 @@ def machine(gpu: bool = False) -> dict[str, Any]:
     for name in ("torch", "streamlit"):
         with suppress(metadata.PackageNotFoundError):  # a machine that only trains needs no Streamlit
             versions[name] = metadata.version(name)
-    system = {"system": platform.system(), "cores": os.cpu_count(), "python": platform.python_version()}
+    system = {"system": platform.system(), "cores": cores(), "python": platform.python_version()}
     about = {**system, **versions, "date": date.today().isoformat()}
     if gpu:
         import torch

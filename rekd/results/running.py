@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from rekd.cores import cores
 from rekd.files import write_json, write_text
 from rekd.results.items import Item, most_waited_for
 from rekd.training.causes import cause_of
@@ -98,7 +99,7 @@ def run_items(
         lanes = [device for device in devices for _ in range(together)]
         told = _Told(len(todo), say)
         with ThreadPoolExecutor(len(lanes)) as pool:
-            threads = max(1, (os.cpu_count() or 1) // len(lanes))
+            threads = max(1, cores() // len(lanes))
             serving = [pool.submit(_serve, lane, threads, pending, told, wish, stop) for lane in lanes]
             try:
                 while wait(serving, timeout=POLL).not_done:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
+from rekd.cores import cores
 from rekd.training import runs
 from rekd.training.causes import cause_of
 from rekd.training.status import ACTIVE, Status, alive, standing
@@ -44,7 +45,7 @@ def sweep_here(root: Path, devices: Sequence[str], course: Course) -> bool:
         whether it was stopped.
     """
     if len(devices) > 1:  # several processes would each take all processor cores
-        os.environ.setdefault(THREADS, str(max(1, (os.cpu_count() or 1) // len(devices))))
+        os.environ.setdefault(THREADS, str(max(1, cores() // len(devices))))
     with stop_on_signal(lambda: None) as stop, ThreadPoolExecutor(len(devices)) as pool:
         pending = Pending(course.todo)
         serving = [pool.submit(_serve, root, device, pending, course, stop) for device in devices]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from rekd.cores import cores
 from rekd.data.own.draft import Draft, Gathered, Images, OwnDataError, Progress, Reads, Sample
 from rekd.data.own.folders import arrange, listing_of
 from rekd.data.own.settle import settle
@@ -100,7 +100,7 @@ def each(
     progress: Progress | None = None,
 ) -> Iterator[_T]:
     """`work(read, row)` of every row, in their order, on a few threads; pictures are decoded outside Python's lock."""
-    with reads() as read, ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with reads() as read, ThreadPoolExecutor(min(4, cores())) as pool:
         for start in range(0, len(rows), _BLOCK):
             block = rows[start : start + _BLOCK]
             with warnings.catch_warnings():  # threads that each set and restore these would leave them in disorder
