@@ -19,5 +19,6 @@ def test_without_a_way_to_ask_it_is_those_of_the_machine(monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores")
 def test_a_process_that_is_bound_to_one_core_has_one():
-    one = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); from rekd.cores import cores; print(cores())"
+    bound = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])"
+    one = f"{bound}; from rekd.cores import cores; print(cores())"
     assert subprocess.run([sys.executable, "-c", one], capture_output=True, text=True, check=True).stdout == "1\n"
