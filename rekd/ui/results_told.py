@@ -87,10 +87,10 @@ BUDGETS = (
 )
 
 
-def columns(found: Found) -> str:
-    """What stands below the table."""
+def columns(found: Found, boxed: bool) -> str:
+    """What stands below the table. boxed: whether models in the box are in it."""
     said = ["± is the standard deviation over seeds. Leaky runs are in no mean unless it says so."]
-    if found.box:
+    if boxed:
         said += [IN_THE_BOX, BESIDE_ROWS] if found.results else [IN_THE_BOX]
     if found.own:
         said.append("Your runs are marked *yours*; they are in no other row's mean.")

@@ -66,7 +66,8 @@ class Drawing:
             self._elsewhere()
             return False
         st.html(results_table.STYLE + results_table.table(shown, self.titles, "Runs by student, a line a row"))
-        st.caption(results_told.columns(self.found))
+        boxed = any(row.part == BOX for group in shown for row in group.rows)
+        st.caption(results_told.columns(self.found, boxed))
         with st.expander("What the columns mean", icon=":material/help:"):
             st.markdown("\n".join(f"- **{column.head}**: {column.help}" for column in results_table.columns(shown)))
             st.markdown(results_told.BUDGETS)

@@ -34,6 +34,7 @@ def test_until_there_are_results_the_models_in_the_box_stand_side_by_side(root, 
     top = checkpoints.read_info(SHIPPED / "digits-rekd").metrics["rules"]["top-k"]
     held = rows(at)
     assert set(held) >= {"digits-cls", "digits-random", "digits-re", "digits-rekd", "digits-teacher"}
+    assert "*in the box* are single runs" in said(at)
     assert "in the box" in held["digits-rekd"] and f"{top['accuracy']:.3f}" in held["digits-rekd"]
     assert f"{100 * top['rate']:.1f}" in held["digits-rekd"]
     assert f"{top['accuracy']:.3f} at" in looked_at(at) and not forests(at)
@@ -43,6 +44,11 @@ def test_until_there_are_results_the_models_in_the_box_stand_side_by_side(root, 
     assert "no honest run" in rows(page(root, task="cifar10"))["cifar10-leaky-re"]
     picked(at, "r_explore").click()
     assert sound(at.run()).query_params["task"] == "digits"
+
+
+def test_what_models_in_the_box_are_is_said_where_the_table_has_some(root, box, many):
+    assert "are single runs" in said(page(root, task="cifar10", part="all"))
+    assert "are single runs" not in said(page(root, task="cifar100"))
 
 
 def test_a_model_in_the_box_whose_run_is_among_the_results_is_shown_once(root, box, many, everything):
