@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import psutil
 
 
 def cores() -> int:
     """Those that it may use: begun by taskset, or by a cluster's scheduler, often fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity"):  # no system but macOS is without
+        return len(process.cpu_affinity())
+    return psutil.cpu_count() or 1

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 # Rooms from the ground up. A room may import what lies below it and itself, never a sibling on its own floor.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "checks"),
+    ("errors", "checks", "cores"),
     ("types", "config", "files", "imports", "pictures", "zips"),
     ("cached", "units", "masks"),
     ("models", "losses", "data"),

@@ -81,7 +81,8 @@ class Result:
         """Realised on the test split under a rule, of an input's units, before empty masks are repaired."""
         if "rules" in self.report:
             return self.report["rules"][rule]["rate"]
-        return self.nominal_rate if self.report else None
+        drawn = self.report.get("random", {}).get("rate") if self.kind == "random" else None
+        return (drawn or self.nominal_rate) if self.report else None
 
     @property
     def honest(self) -> bool | None:

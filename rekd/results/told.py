@@ -40,9 +40,10 @@ _LEGEND = (
     "steps, at: of training, beyond those of a run that a row starts from, and the learning rate: kinds "
     "differ in both. Of the students, RE alone may stop early.",
     "what is selected: of the units that top-k selects on dev, the share that is punctuation, stop words, or patches "
-    "of the outermost ring, and in brackets that of all units. certainty: mean |2s - 1| of the gates on dev, 0 a coin, "
-    "1 nothing left to chance. class rates: the classes of test with the smallest and the largest mean rate, under "
-    "calibrated. most empty: the largest share of empty masks of a class, before repair. Leaky runs are in none of it.",
+    "of the outermost ring, and in brackets that of all units; stop words of runs whose weights were at hand. "
+    "certainty: mean |2s - 1| of the gates on dev, 0 a coin, 1 nothing left to chance. class rates: the classes of "
+    "test with the smallest and the largest mean rate, under calibrated. most empty: the largest share of empty masks "
+    "of a class, before repair. Leaky runs are in none of it.",
 )
 _TEST = (
     "pairs: seeds at which neither run is leaky. Interval: Student's t. p: exact test by changes of sign, two-sided, "
@@ -80,11 +81,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def number(found: Spread) -> str:
+def number(found: Spread, digits: int = 3) -> str:
     """A mean with its spread over seeds: 0.893 ± 0.005."""
     if found.mean is None:
         return NONE
-    return f"{found.mean:.3f}" + ("" if found.sd is None else f" ± {found.sd:.3f}")
+    return f"{found.mean:.{digits}f}" + ("" if found.sd is None else f" ± {found.sd:.{digits}f}")
 
 
 def accuracy(row: Aggregate) -> str:
@@ -126,7 +127,7 @@ def _at(held: Sequence[Trial], rates: Iterable[float]) -> Iterator[str]:
     for rate in rates:
         trial = found.get(rate)
         leaky = f" ({trial.leaky} leaky)" if trial and trial.leaky else ""
-        yield NONE if trial is None else f"{number(trial.dev)}{leaky}{' *' if trial.taken else ''}"
+        yield NONE if trial is None else f"{number(trial.dev, 4)}{leaky}{' *' if trial.taken else ''}"
 
 
 def _table(rows: Sequence[Aggregate]) -> Iterator[str]:
@@ -198,7 +199,7 @@ def percent(value: float | None) -> str:
     return NONE if value is None else f"{value:.1%}"
 
 
-def signed(value: float | None, digits: int = 3) -> str:
+def signed(value: float | None, digits: int = 4) -> str:
     """With its sign, which 0 has as a plus."""
     return NONE if value is None else f"{round(value, digits) + 0.0:+.{digits}f}"
 

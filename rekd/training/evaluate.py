@@ -123,9 +123,13 @@ def select_split(model: RationaleModel, data: Encoded, logits: Tensor, rule: str
     return Selected(raw, raw if rule == "sampled" else mask, repaired)
 
 
+def _shares(mask: Tensor, data: Encoded) -> Tensor:
+    """Of the units of each example that are selected: (n, N) bool -> (n,) float64."""
+    return (mask.sum(1) / data.unit_mask.cpu().sum(1)).double()
+
+
 def _measured(accuracies: list[float], drawn: list[Selected], data: Encoded) -> dict[str, Any]:
-    units = data.unit_mask.cpu().sum(1)
-    rates = torch.cat([(selected.raw.sum(1) / units).double() for selected in drawn])
+    rates = torch.cat([_shares(selected.raw, data) for selected in drawn])
     empty = torch.cat([selected.repaired for selected in drawn])
     out = {"accuracy": float(np.mean(accuracies))}
     if len(accuracies) > 1:
@@ -156,12 +160,13 @@ def evaluate(
     Returns:
         for kinds re and rekd: rules (each with accuracy, rate and its sd over examples, repaired share), random, leaks
         where there is a dev split;
-        for cls: whole_input; for random: whole_input and random.
+        for cls: whole_input; for random: whole_input and random. random has the share of the units that was drawn too.
     """
     report: dict[str, Any] = {"examples": len(test), "target_rate": model.config.rate, "seed": seed}
     labels = test.labels.cpu()
     control = masks.random_mask(test.unit_mask.cpu(), model.config.rate, seed, 1, test.ids.cpu())
-    report["random"] = {"accuracy": accuracy(label_logits(model, test, control, size), labels), "seed": seed}
+    told = accuracy(label_logits(model, test, control, size), labels)
+    report["random"] = {"accuracy": told, "seed": seed, "rate": float(_shares(control, test).mean())}
     report["whole_input"] = {"accuracy": accuracy(label_logits(model, test, None, size), labels)}
     if not model.config.selects:
         return report

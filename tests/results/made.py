@@ -94,7 +94,7 @@ def report(config: TrainConfig, kind: str, accuracy: float, rate: float, honest:
     if kind in ("cls", "kd"):
         return out | {"whole_input": {"accuracy": accuracy}}
     if kind == "random":
-        return out | {"random": {"accuracy": accuracy, "seed": 0}}
+        return out | {"random": {"accuracy": accuracy, "seed": 0, "rate": rate}}
     given = {"threshold": (-0.004, 0.9), "calibrated": (-0.001, 1.01), "top-k": (0.0, 1.0), "sampled": (-0.006, 0.97)}
     out["rules"] = {
         rule: {"accuracy": accuracy + less, "rate": rate * times, "rate_sd": 0.02, "repaired": 0.001}

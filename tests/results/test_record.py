@@ -59,7 +59,7 @@ def test_what_is_no_file_of_results_is_refused_with_a_sentence(tmp_path):
     [
         ("imdb-2-layers-cls", "cls", 0.88, 1.0, None),
         ("imdb-2-layers-kd", "kd", 0.88, 1.0, None),
-        ("imdb-2-layers-random", "random", 0.88, 0.1, None),
+        ("imdb-2-layers-random", "random", 0.88, 0.11, None),
         ("imdb-2-layers-re", "re", 0.88, 0.11, True),
         ("imdb-2-layers-rekd", "rekd", 0.88, 0.11, True),
     ],

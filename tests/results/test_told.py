@@ -92,8 +92,8 @@ def test_learning_rates_that_were_tried_stand_in_a_line_a_kind():
         [made(f"imdb-2-layers-{name}", 2024 + one, read[one]) for name, read in runs.items() for one in (0, 1)]
     )
     assert cells(lines, "dev accuracy at")[1:] == ["0.0002", "0.0004", "again by"]
-    assert cells(lines, "RE")[1:3] == ["0.756 ± 0.013 *", "0.653 ± 0.000"], "its own row has the first"
-    assert cells(lines, "REKD")[1:] == [NONE, "0.840 ± 0.000", "python -m rekd results run 'imdb-2-layers-rekd-lr-*'"]
+    assert cells(lines, "RE")[1:3] == ["0.7560 ± 0.0132 *", "0.6533 ± 0.0000"], "its own row has the first"
+    assert cells(lines, "REKD")[1:] == [NONE, "0.8400 ± 0.0000", "python -m rekd results run 'imdb-2-layers-rekd-lr-*'"]
     assert not [line for line in lines if "not measured on test" in line], "it never will be"
 
 
@@ -201,8 +201,17 @@ def test_own_runs_are_named_with_their_kind_and_have_no_command():
 def test_comparisons_have_interval_p_and_pairs():
     lines = list(compared(comparisons(aggregates(some()))))
     claim = cells(lines, "cifar10-64x3-rekd")
-    assert claim[1:] == ["cifar10-64x3-re", "+0.066", "+0.062 to +0.069", "10 of 10", "0.0020", "0.0176", "+0.00", NONE]
-    assert cells(lines, "imdb-2-layers-rekd")[-1] == "+0.024 (10 pairs)"
+    assert claim[1:] == [
+        "cifar10-64x3-re",
+        "+0.0659",
+        "+0.0623 to +0.0694",
+        "10 of 10",
+        "0.0020",
+        "0.0176",
+        "+0.00",
+        NONE,
+    ]
+    assert cells(lines, "imdb-2-layers-rekd")[-1] == "+0.0242 (10 pairs)"
     ablation = cells(lines, "cifar10-64x3-rekd-leaky-teacher")
     assert ablation[3:7] == [NONE, "1 of 5", NONE, NONE]
     assert list(compared([])) == []
@@ -234,14 +243,16 @@ def test_numbers(found, said):
 
 
 def test_signs_and_absent_numbers():
-    assert (signed(0.0124), signed(-0.0004), signed(None), percent(None), percent(0.105)) == (
-        "+0.012",
-        "+0.000",
+    assert (signed(0.0124), signed(-0.00004), signed(None), percent(None), percent(0.105)) == (
+        "+0.0124",
+        "+0.0000",
         NONE,
         NONE,
         "10.5%",
     )
-    assert interval(Difference(1, 0, 0.1)) == NONE and interval(Difference(low=-0.01, high=0.02)) == "-0.010 to +0.020"
+    assert (
+        interval(Difference(1, 0, 0.1)) == NONE and interval(Difference(low=-0.01, high=0.02)) == "-0.0100 to +0.0200"
+    )
 
 
 def test_columns_are_aligned_and_lines_have_no_trailing_spaces():

@@ -100,6 +100,8 @@ def test_each_kind_is_compared_by_its_own_reading(setting):
     control = build(replace(model.config, kind="random")).eval()
     drawn = masks.random_mask(dev.unit_mask, 0.15, 5, 0, dev.ids)
     same(own_logits(control, dev, seed=5).label, label_logits(control, dev, drawn), atol=0)
+    share = drawn.sum(1) / dev.unit_mask.sum(1)
+    same(evaluate(control, dev, dev)["random"]["rate"], share.double().mean(), atol=1e-9)
     report, whole = evaluate(plain, dev, dev), label_logits(plain, dev, None)
     assert "rules" not in report and report["whole_input"]["accuracy"] == accuracy(whole, dev.labels)
     same(accuracy(whole, dev.labels), (whole.argmax(1) == dev.labels).double().mean(), atol=1e-6)
