@@ -165,8 +165,8 @@ def evaluate(
     report: dict[str, Any] = {"examples": len(test), "target_rate": model.config.rate, "seed": seed}
     labels = test.labels.cpu()
     control = masks.random_mask(test.unit_mask.cpu(), model.config.rate, seed, 1, test.ids.cpu())
-    told = accuracy(label_logits(model, test, control, size), labels)
-    report["random"] = {"accuracy": told, "seed": seed, "rate": float(_shares(control, test).mean())}
+    right = accuracy(label_logits(model, test, control, size), labels)
+    report["random"] = {"accuracy": right, "seed": seed, "rate": float(_shares(control, test).mean())}
     report["whole_input"] = {"accuracy": accuracy(label_logits(model, test, None, size), labels)}
     if not model.config.selects:
         return report
