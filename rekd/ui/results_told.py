@@ -44,9 +44,11 @@ KNOW = (
     "gives.",
     "**Splits.** The official ones. One fixed part of the training split is dev, the same for teachers and students, "
     "and no run trains on it. The step is the best on dev; test is read once, after training.",
-    "**Seeds.** Ten or five a row; differences are paired by seed. Own runs are beside the rows, never in them.",
+    "**Seeds.** Ten or five a row; differences are paired by seed. Students learn from the teacher of the first seed, "
+    "unless a row says otherwise, so that an interval tells of students and not of teachers. Own runs are beside the "
+    "rows, never in them.",
     "**Data.** IMDB at 10 % of the words; CIFAR-10 and CIFAR-100 at 15 % of the patches, 32 px, patches of 4 px. "
-    "CIFAR-100 means its 20 coarse classes, and half of its training images are given.",
+    "CIFAR-100 means its 20 coarse classes, and 25,000 of its 50,000 training images, since so many were given to us.",
     "**The paper's numbers** are theirs: "
     f"{SOURCE}, means over ten seeds. Its vision models were pretrained and read CIFAR at 224 px; ours begin "
     "from random weights at 32 px, and their levels on CIFAR are far below. So look at gaps between kinds, not at "
