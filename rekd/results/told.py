@@ -159,7 +159,8 @@ def _cells(row: Aggregate) -> tuple[str, ...]:
 
 def _by_rule(row: Aggregate) -> tuple[str, ...]:
     pairs = ((row.of(f"accuracy {rule}"), row.of(f"rate {rule}").mean) for rule in RULES)
-    return row.name, *(f"{number(each)} at {percent(rate)}" for each, rate in pairs), percent(row.of("empty").mean)
+    told = (NONE if rate is None else f"{number(each)} at {percent(rate)}" for each, rate in pairs)
+    return row.name, *told, percent(row.of("empty").mean)
 
 
 def _selected(row: Aggregate, sorts: Iterable[str]) -> tuple[str, ...]:

@@ -126,9 +126,10 @@ def _axis(edge: float) -> str:
 
 
 def points(value: float) -> str:
-    """A difference of accuracies in percentage points, with its sign."""
-    number = f"{100 * value:+.1f}".replace("-", "−")
-    return number[1:] if float(number[1:]) == 0 else number
+    """A difference of accuracies in percentage points, with its sign; what rounds to 0 and is none has a digit more."""
+    digits = 1 if abs(100 * value) >= 0.05 else 2
+    number = f"{100 * value:+.{digits}f}".replace("-", "−")
+    return "0.0" if float(number[1:]) == 0 else number
 
 
 def told(found: Difference) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 from rekd.results.row import KINDS
 from rekd.results.summary import figures
 from rekd.results.tried import Trial, at_the_end, best, by_kind, trials
-from rekd.ui.components import TOOLS, number
+from rekd.ui.components import TOOLS
 from rekd.ui.curves import Line, Panel, chart, escaped
 from rekd.ui.results_charts import SIGNS
 from rekd.ui.results_groups import Group
@@ -89,12 +89,12 @@ def _told(kind: str, held: Sequence[Trial]) -> str:
     if found is None:
         return f"{KINDS[kind]}: no honest run ({runs} leaky)."
     seeds = f"{found.dev.n} seed{'' if found.dev.n == 1 else 's'}"
-    said = f"{KINDS[kind]}: best {number(found.dev.mean)} at {figures(found.rate)} ({seeds})"
+    said = f"{KINDS[kind]}: best {found.dev.mean:.4f} at {figures(found.rate)} ({seeds})"
     if len(held) > 1:
         said += f", of {figures(held[0].rate)} to {figures(held[-1].rate)}"
         said += "; that is the end of what was tried, and further on it may be better" if at_the_end(held) else ""
     taken = next((trial for trial in held if trial.taken and trial.dev.n and trial is not found), None)
-    said += f"; its own row has {figures(taken.rate)}, {number(taken.dev.mean)} here" if taken else ""
+    said += f"; its own row has {figures(taken.rate)}, {taken.dev.mean:.4f} here" if taken else ""
     own = held[0].own
     if own is not None and not any(trial.taken for trial in held):
         said += f"; its own row has {figures(own)}, which has no run here"

@@ -18,7 +18,7 @@ from rekd.ui.components import plain
 from rekd.ui.frame import part
 from rekd.ui.results_groups import BOX, TAGS, Group, grouped, measured, narrowed, runs_of, sizes, tasks, usual_part
 from rekd.ui.results_read import Found, read
-from rekd.ui.results_state import ALL, KIND_NAMES, PART_NAMES, Chosen
+from rekd.ui.results_state import ALL, KIND_NAMES, PART_NAMES, YOURS, Chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +45,8 @@ class Drawing:
             st.markdown(results_told.LEAD)
         if self.chosen.run:  # unnamed, for it may be changed where it stands, which is redrawn alone
             st.markdown(f":material/my_location: [To the run that the address names](#{state.FRONTIER})")
-        if not self._table():
-            return
-        if self.found.results and self.chosen.part != state.YOURS:  # which are in no comparison
+        self._table()
+        if self.found.results and self.chosen.part != YOURS:  # which are in no comparison
             self._comparisons()
         from rekd.ui.results_student import student
 
@@ -58,13 +57,16 @@ class Drawing:
         if self.found.results:
             results_told.what_to_know()
 
-    def _table(self) -> bool:
-        """The filters and what they leave; False where that is nothing."""
+    def _table(self) -> None:
+        """The filters and what they leave."""
         self._filters()
         shown = narrowed(self.groups, self.chosen)
-        if not shown:
+        if not any(row.row or self.chosen.part in (ALL, YOURS) for group in shown for row in group.rows):
             self._elsewhere()
-            return False
+        if shown:
+            self._rows(shown)
+
+    def _rows(self, shown: list[Group]) -> None:
         st.html(results_table.STYLE + results_table.table(shown, self.titles, "Runs by student, a line a row"))
         boxed = any(row.part == BOX for group in shown for row in group.rows)
         st.caption(results_told.columns(self.found, boxed))
@@ -72,7 +74,6 @@ class Drawing:
             st.markdown("\n".join(f"- **{column.head}**: {column.help}" for column in results_table.columns(shown)))
             st.markdown(results_told.BUDGETS)
         self._again(shown)
-        return True
 
     def _elsewhere(self) -> None:
         """No row is left: a button for each part of the protocol that has rows of what is chosen."""

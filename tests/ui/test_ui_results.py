@@ -15,7 +15,7 @@ from rekd.results.summary import aggregates
 from rekd.results.tried import trials
 from rekd.ui import results_charts, results_forest, results_points, results_sanity, results_tried
 from rekd.ui.results_charts import Mean, Point
-from rekd.ui.results_forest import Compared
+from rekd.ui.results_forest import Compared, points
 from rekd.ui.results_groups import Group, grouped, measured, narrowed, usual_part
 from rekd.ui.results_state import Chosen, address, parse, settled
 from rekd.ui.results_table import share, table
@@ -51,6 +51,7 @@ def test_the_axis_holds_every_interval(edge):
 
 def test_a_difference_says_what_it_has_and_no_more():
     told = results_forest.told
+    assert (points(0.00031), points(-0.00031), points(0.0), points(-0.012)) == ("+0.03", "−0.03", "0.0", "−1.2")
     assert told(Difference()) == "no pair" and told(paired({1: 0.9}, {1: 0.8})) == "+10.0, one pair"
     assert told(Difference(2, 0, -0.00001, 0.1, -0.1, 0.1)) == "0.0 [−10.0, +10.0]", "no minus before a zero"
     drawn = results_forest.forest([Compared("a", paired({1: 0.9}, {1: 0.8}))], "Some")
@@ -158,18 +159,20 @@ def test_rates_that_were_tried_are_a_line_a_kind_with_a_dot_a_seed_and_the_best_
     assert diamonds == [[0.0002], [0.0008]] and "<b>" not in figure.layout.title.subtitle.text
     assert figure.layout.xaxis.type == "log" and "0.0001" in figure.layout.xaxis.ticktext
     re_told, _, rekd_told = results_tried.in_words(held).partition(" REKD: ")
-    assert re_told == "RE: best 0.831 at 0.0002 (2 seeds), of 0.0001 to 0.0004."
+    assert re_told == "RE: best 0.8307 at 0.0002 (2 seeds), of 0.0001 to 0.0004."
     leaky = made("imdb-2-layers-re-lr-0.0008", 2024, 0.99, report={}, habits={"dev_swap": 0.3})
     held = trials(aggregates([*runs, leaky]))
     assert [len(t.x) for t in results_tried.by_rate("x", held).data if t.marker.symbol == "circle-x-open"] == [1]
-    assert "RE: best 0.831 at 0.0002 (2 seeds), of 0.0001 to 0.0008; 1 of 7 runs leaky." in results_tried.in_words(held)
+    assert "RE: best 0.8307 at 0.0002 (2 seeds), of 0.0001 to 0.0008; 1 of 7 runs leaky." in results_tried.in_words(
+        held
+    )
     alone = trials(aggregates([leaky]))
     assert results_tried.in_words(alone) == "RE: no honest run (1 of 1 runs leaky)."
     other = trials(aggregates([made("cifar10-64x3-cls-lr-0.002", 2024, 0.7, report={})]))
     assert "; its own row has 0.004, which has no run here." in results_tried.in_words(other)
     low, high = results_tried.by_rate("x", alone).layout.yaxis.range
     assert high - low < 0.03, "an axis that fits the only value"
-    assert "that is the end of what was tried" in rekd_told and "its own row has 0.0008, 0.831 here." in rekd_told
+    assert "that is the end of what was tried" in rekd_told and "its own row has 0.0008, 0.8307 here." in rekd_told
 
 
 def test_own_runs_of_a_student_s_towers_stand_with_it_and_others_by_themselves():
