@@ -61,10 +61,16 @@ class Drawing:
         """The filters and what they leave."""
         self._filters()
         shown = narrowed(self.groups, self.chosen)
-        if not any(row.row or self.chosen.part in (ALL, YOURS) for group in shown for row in group.rows):
+        if not self._has(self.chosen):
             self._elsewhere()
         if shown:
             self._rows(shown)
+
+    def _has(self, chosen: Chosen) -> bool:
+        """Whether a choice leaves a row of the part that it names; own runs and the box stand beside any part."""
+        rows = [row for group in narrowed(self.groups, chosen) for row in group.rows]
+        any_does = chosen.part in (ALL, YOURS) or not self.found.results
+        return any(row.row or any_does for row in rows)
 
     def _rows(self, shown: list[Group]) -> None:
         st.html(results_table.STYLE + results_table.table(shown, self.titles, "Runs by student, a line a row"))
@@ -78,7 +84,7 @@ class Drawing:
     def _elsewhere(self) -> None:
         """No row is left: a button for each part of the protocol that has rows of what is chosen."""
         parts = PARTS if self.found.results else (ALL,)
-        held = [name for name in parts if narrowed(self.groups, replace(self.chosen, part=name))]
+        held = [name for name in parts if self._has(replace(self.chosen, part=name))]
         where = "Other parts of the protocol have rows of it:" if held else "Choose another task, size or kind."
         st.info(f"No row of this part is left by this choice. {where}", icon=":material/filter_alt_off:")
         for name in held:

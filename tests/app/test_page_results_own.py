@@ -51,6 +51,13 @@ def test_what_models_in_the_box_are_is_said_where_the_table_has_some(root, box, 
     assert "are single runs" not in said(page(root, task="cifar100"))
 
 
+def test_models_in_the_box_are_no_rows_of_a_part_and_stand_below_what_says_so(root, box, many):
+    at = page(root, task="digits", part="rates")
+    assert "No row of this part is left" in said(at) and "digits-re" in rows(at)
+    parts = [button.label for button in at.button if button.key.startswith("r_part_")]
+    assert parts == ["The digits in the box, which can be run again without data or a GPU"]
+
+
 def test_a_model_in_the_box_whose_run_is_among_the_results_is_shown_once(root, box, many, everything):
     assert "digits-rekd" in rows(page(root, part="all"))
     hash_ = checkpoints.read_info(SHIPPED / "digits-rekd").hash
