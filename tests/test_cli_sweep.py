@@ -150,7 +150,7 @@ def test_a_sweep_without_a_folder_is_found_again_and_grows(trained, tmp_path, mo
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no Ctrl+C can be sent to one process there")
 def test_ctrl_c_saves_states_and_the_same_command_goes_on(tmp_path, monkeypatch, capsys):
-    runs, values = tmp_path / "mine", QUICK | {"steps": 400, "evaluate_every": 400}
+    runs, values = tmp_path / "mine", QUICK | {"steps": 160, "evaluate_every": 160}
     options = [f"--{name.replace('_', '-')}={_written(value)}" for name, value in values.items()]
     given = [*BASE, *options, "--seed", "1", "2", "--device", "cpu", "--out", str(runs)]
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
