@@ -5,7 +5,7 @@ Honest masks can show *where* a class usually stands, so the swap decides and th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -82,6 +82,12 @@ class LeakReport:
     def from_dict(cls, values: Mapping[str, Any]) -> LeakReport:
         tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in known(cls, values).items()}
         return cls(**tuples)
+
+
+def warned(reports: Sequence[LeakReport]) -> tuple[int, int, int]:
+    """How many warn by the count of units, how many by their places, and of how many honest masks are known."""
+    by_count, by_place = (sum(name in report.warnings for report in reports) for name in ("count", "mask"))
+    return by_count, by_place, sum(report.mask_bound is not None for report in reports)
 
 
 def stored(metrics: Mapping[str, Any]) -> LeakReport | None:

@@ -90,8 +90,8 @@ def _official(student: Student) -> Iterator[Row]:
     name = f"{student.task}-teacher"
     like = next(row for row in teachers() if row.name == name)
     setting, settings = "preset official", {"preset": "official"}
-    own = {"example_rate_weight": PRESETS["official"]["example_rate_weight"]}
-    yield _like(like, f"{name}-official", "ablations", setting, settings | own)
+    theirs = {"example_rate_weight": PRESETS["official"]["example_rate_weight"]}
+    yield _like(like, f"{name}-official", "ablations", setting, settings | theirs)
     learns = {"teacher": (f"{name}-official", FIRST)}
     for kind in ("re", "rekd"):
         own = {**settings, "seeds": SEEDS[:5], "learns": learns if kind == "rekd" else {}}

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from rekd.measures.verdict import COUNT_MARGIN, MASK_MARGIN, stored
+from rekd.measures.verdict import COUNT_MARGIN, MASK_MARGIN, stored, warned
 from rekd.results import protocol
 from rekd.results.comparisons import Comparison, LeakyShare
 from rekd.results.published import SEEDS, SOURCE, Published, published
@@ -242,8 +242,7 @@ def counted(rows: Iterable[Aggregate]) -> Iterator[str]:
     """How many of the runs whose masks were measured tell the label by their count, and how many by their places;
     nothing where none were."""
     if found := [*filter(None, (stored(run.report) for row in rows for run in row.results))]:
-        over, places = (sum(name in report.warnings for report in found) for name in ("count", "mask"))
-        known = sum(report.mask_bound is not None for report in found)
+        over, places, known = warned(found)
         yield from prose(
             f"Of the {len(found)} run{'s' * (len(found) != 1)} counted, {over} {'is' if over == 1 else 'are'} outside "
             f"the bound of the count of selected units, {COUNT_MARGIN} over chance, and {places} of {known} outside "

@@ -148,12 +148,11 @@ def _left_out(each: Comparison) -> str:
 def counts(reports: Sequence[LeakReport]) -> str:
     """How many runs' numbers or places of units tell more of the label than they may, which warns; "" without a
     report."""
-    from rekd.measures.verdict import COUNT_MARGIN, MASK_MARGIN
+    from rekd.measures.verdict import COUNT_MARGIN, MASK_MARGIN, warned
 
     if not reports:
         return ""
-    over, places = (sum(name in report.warnings for report in reports) for name in ("count", "mask"))
-    known = sum(report.mask_bound is not None for report in reports)
+    over, places, known = warned(reports)
     rules = " and ".join(sorted({report.rule for report in reports}))
     return (
         f"{over} of {len(reports)} runs give the label away by their number of units under {rules} somewhat more often "
