@@ -9,7 +9,7 @@ from typing import Any
 import timm
 import torch
 import torch.nn.functional as F
-from timm.layers import Attention, PatchEmbed
+from timm.layers import Attention, Mlp, PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -26,6 +26,7 @@ from rekd.models.backbone import (
     pick,
     visible_first,
 )
+from rekd.models.feedforward import Feedforward
 from rekd.types import Batch
 
 SHAPING = frozenset(inspect.signature(VisionTransformer).parameters) - {"num_classes", "device", "dtype"}
@@ -100,6 +101,8 @@ class VisionTower(nn.Module):
         for block in self.vit.blocks:
             block.attn.__class__ = _VisibleAttention  # same parameters and names, another forward
             block.attn.always = self.vit.num_prefix_tokens > 0
+            if type(block.mlp) is Mlp:
+                block.mlp.__class__ = Feedforward
         if type(self.vit.patch_embed) is PatchEmbed:
             self.vit.patch_embed.__class__ = PatchProduct  # likewise
         self.placed = _Placed()

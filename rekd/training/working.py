@@ -158,9 +158,12 @@ def compile_parts(objective: Objective) -> None:
 
     What can't be compiled here, for want of a C compiler or of Triton, is left as it is with a warning in the log.
     """
+    from torch._inductor import config as inductor
+
     warnings.filterwarnings("ignore", "(?s).*Online softmax is disabled")  # a matter between the compiler's authors
     torch._dynamo.config.suppress_errors = True
     torch._dynamo.config.recompile_limit = 32  # lengths of batches, by towers, by whether a mask is met
+    inductor.triton.autotune_pointwise = False  # no other way was faster, and trying them takes 5 s
     torch._functorch.config.donated_buffer = False  # the pull of each term goes through one graph several times
     for name in PURE:
         setattr(objective, name, torch.compile(getattr(objective, name), dynamic=False))

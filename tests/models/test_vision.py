@@ -12,6 +12,7 @@ from timm.layers import PatchEmbed
 from rekd.config import ModelConfig, ReaderConfig
 from rekd.models import build
 from rekd.models.backbone import masked_mean
+from rekd.models.feedforward import Feedforward, joins
 from rekd.models.vision import PatchProduct, create
 from rekd.types import Batch
 
@@ -188,6 +189,13 @@ def test_patches_as_one_product_are_timms_convolution_with_its_gradients(side, p
 def test_every_tower_embeds_patches_so(sharpen, arch):
     model, _ = make(sharpen, arch)
     assert {type(tower.vit.patch_embed) for tower in (model.generator, model.predictor)} == {PatchProduct}
+
+
+@each_arch
+def test_every_layer_may_take_its_gelu_along(sharpen, arch):
+    model, _ = make(sharpen, arch)
+    layers = [block.mlp for tower in (model.generator, model.predictor) for block in tower.blocks()]
+    assert all(type(layer) is Feedforward and joins(layer) for layer in layers)
 
 
 @each_arch
