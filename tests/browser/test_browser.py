@@ -15,6 +15,8 @@ REVIEW = "The story is slow at first, but the end is warm, funny and never dull:
 
 
 def test_an_own_review_gets_four_cards_and_a_link_that_opens_them_again(chromium, address):
+    from playwright.sync_api import expect
+
     author = Visitor(chromium, f"{address}?task=imdb")
     author.page.get_by_text("Own text", exact=True).first.click()
     author.settle()
@@ -36,7 +38,7 @@ def test_an_own_review_gets_four_cards_and_a_link_that_opens_them_again(chromium
 
     reader = Visitor(chromium, copied)
     assert reader.cards() == seen, "the link shows another view"
-    assert reader.page.locator("textarea").input_value() == REVIEW
+    expect(reader.page.locator("textarea")).to_have_value(REVIEW, timeout=30_000)  # drawn before it is filled
     assert reader.complaints == []
     reader.context.close()
 

@@ -28,7 +28,8 @@ def test_tau_moves_the_values_and_neither_the_drawn_mask_nor_the_draws(chromium,
     visitor = Visitor(chromium, f"{address}?{own}&{models}&deeper=chance&draws=20&seed=7&tau=5")
     visitor.page.get_by_text("masks drawn from seed 7").wait_for()
     draws = visitor.page.locator('[aria-label*="share of 20 draws"]')
-    before, warm = draws.evaluate_all("blocks => blocks.map(block => block.outerHTML)"), relaxed(visitor, "5")
+    warm = relaxed(visitor, "5")  # which waits for the whole page
+    before = draws.evaluate_all("blocks => blocks.map(block => block.outerHTML)")
     slider = visitor.page.get_by_role("slider")
     slider.press("End")
     cold = relaxed(visitor, "0.1")
