@@ -1,7 +1,8 @@
 """The protocol: every row of the results, its settings and seeds, and the rows that it learns from. One table.
 
 Splits are the official ones; dev is a fixed part of the official training split, the same for teachers and students,
-and no run trains on it. Each run's step is chosen by dev accuracy under top-k at p; test is read once, after training.
+and no run trains on it. Each run's step is chosen by dev accuracy under top-k at p (where a preset draws masks at test
+time, under drawn ones); test is read once, after training.
 """
 
 from __future__ import annotations

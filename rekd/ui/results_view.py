@@ -8,10 +8,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from rekd.results.comparisons import Comparison, comparisons, leaky_shares
+from rekd.results.comparisons import Comparison, comparisons
 from rekd.results.row import PARTS
 from rekd.results.summary import OWN, aggregates
-from rekd.ui import leaks, results_forest, results_sanity, results_table, results_told, runs
+from rekd.ui import results_forest, results_leaks, results_sanity, results_table, results_told, runs
 from rekd.ui import results_state as state
 from rekd.ui.cache import kept
 from rekd.ui.components import plain
@@ -51,9 +51,10 @@ class Drawing:
         from rekd.ui.results_student import student
 
         part(student, self)
+        rows = narrowed(self.groups, self.chosen)
         if self.found.results:
-            self._leaks()
-        results_sanity.selection(narrowed(self.groups, self.chosen), self.titles)
+            results_leaks.leaks(rows, measured(self.groups, self.chosen), self.found.results, self.titles)
+        results_sanity.selection(rows, self.titles)
         if self.found.results:
             results_told.what_to_know()
 
@@ -130,20 +131,12 @@ class Drawing:
         for title, lines in results_told.forests(held, self.titles).items():
             st.html(results_forest.forest(lines, title))
             st.caption(results_forest.in_words(lines))
+            if title == results_told.KINDS_TITLE and (said := results_told.beside_the_paper(held, self.titles)):
+                st.caption(said)
         st.caption(results_told.INTERVALS)
 
     def _chosen(self, each: Comparison) -> bool:
         return self.chosen.task in (ALL, each.task) and self.chosen.size in (ALL, each.size)
-
-    def _leaks(self) -> None:
-        held = [row for group in measured(self.groups, self.chosen) for row in group.rows if row.row]
-        results = [result for row in held for result in row.results]
-        shares = leaky_shares(results, self.found.results)
-        if shares:
-            st.subheader("Leaks: runs whose masks code the label", anchor=False)
-            st.html(results_told.leak_table(shares))
-            reports = filter(None, (leaks.leaks(result.report) for result in results))
-            st.caption(f"{results_told.LEAKS} {results_told.counts(list(reports))}")
 
 
 @kept(4)

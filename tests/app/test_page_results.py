@@ -221,6 +221,9 @@ def test_leaky_shares_are_counted_by_kind_and_teacher(root, many):
     (table,) = [text_of(block) for block in blocks(at) if "Share of leaky runs" in block]
     table = " ".join(table.split())
     assert "RE 1 of 3" in table and "REKD from leaky teachers 4 of 5 80 %" in table
+    (rows,) = [text_of(block) for block in blocks(at) if "What masks give away, row by row" in block]
+    assert "imdb-2-layers-re" in rows and "mask swap, points" in rows
+    assert "Beside the paper's own: REKD − RE is, in points," in said(at)
 
 
 def test_what_is_selected_has_a_table_a_task_of_the_rows_that_are_shown(root, many):
