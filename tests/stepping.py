@@ -77,3 +77,20 @@ def told(step: Step, count: int = 12) -> list[dict[str, float]]:
 def weights(step: Step) -> torch.Tensor:
     """All parameters in a row."""
     return torch.cat([p.detach().float().flatten().cpu() for p in step.objective.parameters()])
+
+
+def drawn(step: Step, count: int = 12) -> torch.Tensor:
+    """The masks of the first steps of pictures, (count, B, N); kept as a graph would keep them."""
+    objective = step.accelerator.unwrap_model(step.objective)
+    held, choose = torch.zeros(8, 16, device=step.feed.data.unit_mask.device), objective._choose
+
+    def kept(*given):
+        chosen = choose(*given)
+        held.copy_(chosen.mask.detach())
+        return chosen
+
+    objective._choose, out = kept, []
+    for number in range(count):
+        step(number)
+        out.append(held.cpu().clone())
+    return torch.stack(out)

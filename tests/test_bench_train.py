@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from dataclasses import replace
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from rekd.bench import cases, train
+from rekd.bench import cases, timing, train
 from rekd.bench.cases import CASES, Case, data, training, vit
 from rekd.bench.kernels import kind_of, summarise
-from rekd.bench.train import Measured, Row
+from rekd.bench.timing import COMPILING, Measured
+from rekd.bench.train import Row
 from rekd.cli import main
+from rekd.models.feedforward import LINEAR_GELU, linear_gelu
 
 TINY = Case("tiny", vit(1, 16, 2), vit(1, 16, 2), batch=4, side=64, patch=16, task="digits")
 CPU = torch.device("cpu")
@@ -40,7 +45,7 @@ def test_random_texts_fill_what_is_read(units):
 
 def test_both_ways_are_timed_and_written_down(monkeypatch, tmp_path):
     monkeypatch.setitem(CASES, "cpu", (TINY,))
-    monkeypatch.setattr(train, "SECONDS", 0.01)
+    monkeypatch.setattr(timing, "SECONDS", 0.01)
     said, out = [], tmp_path / "bench.json"
     assert train.bench_train(None, out, said.append) == 0
     assert any(line.startswith("| tiny | 4 | ") for line in said) and "TFLOPS" in said[-2]
@@ -52,7 +57,7 @@ def test_both_ways_are_timed_and_written_down(monkeypatch, tmp_path):
 
 def test_steps_are_chosen_by_their_names(monkeypatch, capsys):
     monkeypatch.setitem(CASES, "cpu", (TINY, replace(TINY, name="other")))
-    monkeypatch.setattr(train, "SECONDS", 0.01)
+    monkeypatch.setattr(timing, "SECONDS", 0.01)
     assert main(["bench", "train", "--only", "oth"]) == 0
     assert [line.split(" | ")[0] for line in capsys.readouterr().out.splitlines() if " | 4 | " in line] == ["| other"]
     assert main(["bench", "train", "--only", "third"]) == 2
@@ -73,14 +78,67 @@ def test_the_plain_step_reads_its_terms_and_asks_its_teacher_at_every_step(monke
 
 def test_the_table_compares_at_one_batch():
     plain, ours = Measured(0.1, 0.09, 0.11, 0.2, 2**30), Measured(0.02, 0.019, 0.021, 5.0, 2**29)
-    assert train.line(Row("a case", 32, plain, ours, 1e12), 5e14) == (
-        "| a case | 32 | 100.0 ms | 20.00 ms (19.00 to 21.00) | 5.0 | 1,600 | 5.0 s | 1,024 and 512 MB | 10% |"
+    assert train.line(Row("a case", 32, plain, ours, 1e12, "25 ms"), 5e14) == (
+        "| a case | 32 | 100.0 ms | 20.00 ms (19.00 to 21.00) | 25 ms | 5.0 | 1,600 | 5.0 s | 1,024 and 512 MiB | 10% |"
     )
+    ours = replace(ours, again=1.25, compiling=dict.fromkeys(COMPILING, 1.5) | {"tracing": 0.5})
+    row = Row("a case", 32, plain, ours, 1e12)
+    assert "| 5.0 s, 1.2 s |" in train.line(row, 5e14)
+    assert train.compiler_lines([Row("other", 32, plain, plain, 1e12)]) == []
+    assert train.compiler_lines([row])[-1] == "| a case | 5.0 s | 0.5 s | 1.5 s | 1.5 s | 1.5 s |"
+
+
+def test_what_is_compiled_is_built_twice_first_with_nothing_cached(monkeypatch):
+    monkeypatch.setattr(timing, "SECONDS", 0.001)
+    kept, told = os.environ.get("TORCHINDUCTOR_CACHE_DIR"), []
+
+    def make():
+        told.append((os.environ["TORCHINDUCTOR_CACHE_DIR"], []))
+        return told[-1][1].append
+
+    found = timing.timed(make, CPU, compiled=True)
+    (first, cold), (second, warm) = told
+    assert first == second != kept and os.environ.get("TORCHINDUCTOR_CACHE_DIR") == kept
+    assert cold == [0, 1, 2] and warm == [*range(len(warm))] and len(warm) > 9
+    assert found.first > 0 and found.again > 0 and found.compiling == dict.fromkeys(COMPILING, 0)
+
+
+def test_what_the_compiler_does_is_counted(monkeypatch):
+    def make():
+        step = torch.compile(lambda x: x.sin() + 1, backend="aot_eager")
+        return lambda number: step(torch.ones(3))
+
+    found = timing._compile_once(make, CPU)[1]
+    assert 0 < found["tracing"] < 60 and found["building kernels"] == 0
+
+
+def test_the_peak_of_a_processor_is_what_was_held_at_once():
+    with timing.peak(CPU) as found:
+        held = torch.ones(2**24)
+        time.sleep(0.2)
+        del held
+    assert 2**25 < found[0] < 2**28
+
+
+def test_an_operator_of_ours_is_counted_like_the_layer_that_it_is():
+    x, weight, bias = torch.ones(2, 3, 8), torch.ones(5, 8), torch.ones(5)
+    with FlopCounterMode(display=False, custom_mapping={LINEAR_GELU: train._of_linear}) as ours:
+        linear_gelu(x, weight, bias)
+    with FlopCounterMode(display=False) as plain:
+        torch.nn.functional.linear(x, weight, bias)
+    assert ours.get_total_flops() == plain.get_total_flops() == 2 * 6 * 8 * 5
 
 
 def test_kernels_are_told_by_kind_and_the_time_that_any_runs_counts_once():
-    names = "pytorch_flash::flash_fwd_kernel", "nvjet_hsh_128x64", "triton_poi_fused_add_0", "elementwise_kernel"
+    names = "pytorch_flash::flash_fwd_kernel", "nvjet_hsh_128x64", "triton_poi_fused_add_0", "index_kernel"
     assert [kind_of(name) for name in names] == ["attention", "matrix products", "compiled", "others"]
+    more = (
+        "GammaBetaBackward",
+        "elementwise_kernel<direct_copy_kernel_cuda>",
+        "reduce_kernel<128>",
+        "elementwise_kernel",
+    )
+    assert [kind_of(name) for name in more] == ["layer norms", "copies", "sums", "element by element"]
     flash, product, fused, plain = names
     seen = summarise([(product, 0.0, 2.0), (flash, 1.0, 3.0), (fused, 5.0, 6.0), (plain, 5.5, 5.75)], 2)
     assert (seen.kernels, seen.busy) == (2, 2.0)
@@ -94,4 +152,5 @@ def test_a_profile_is_a_table_of_its_own():
     on_cpu = Row("on a processor", 32, way, way, 1e12)
     assert train.kernel_lines([on_cpu]) == []
     line = train.kernel_lines([on_cpu, Row("a case", 32, *told, 1e12)])[-1]
-    assert line == "| a case | 1,200 and 2 | 75% | 0.00 ms | 1.00 ms | 0.00 ms | 0.00 ms | 2.00 ms |"
+    none = " 0.00 ms |" * 6
+    assert line == f"| a case | 1,200 and 2 | 75% | 0.00 ms | 1.00 ms |{none} 2.00 ms |"

@@ -14,6 +14,10 @@ KINDS = {
     "matrix products": ("gemm", "nvjet", "cutlass", "xmma", "splitk", "cublas"),
     "optimiser": ("multi_tensor", "fused_adam"),
     "compiled": ("triton",),
+    "layer norms": ("layer_norm", "gammabeta"),
+    "copies": ("copy", "catarray", "memcpy", "memset"),
+    "sums": ("reduce_kernel",),
+    "element by element": ("elementwise",),
 }
 """Parts of the names of kernels, looked for in this order; what has none of them is one of OTHERS."""
 OTHERS = "others"

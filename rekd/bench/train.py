@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
-import time
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,42 +13,28 @@ import torch
 from torch import nn
 
 from rekd.bench.cases import CASES, Case, data, model, training
-from rekd.bench.kernels import KINDS, OTHERS, Profile, profile
+from rekd.bench.kernels import KINDS, OTHERS
 from rekd.bench.page import machine
+from rekd.bench.timing import COMPILING, Measured, seconds_of, timed
 from rekd.data import batch_indices
 from rekd.files import write_json
+from rekd.models.backbone import fixed_shapes
+from rekd.models.feedforward import LINEAR_GELU
 from rekd.training.feed import Feed
 from rekd.training.kept import compute, pays
 from rekd.training.task import Objective, Teacher
 
-WARM_UP, BLOCKS, SECONDS = 6, 5, 1.0
-"""Steps before any is timed; blocks of steps whose median counts; seconds that a block takes."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One way of making a step. seconds: of a step, median and range over blocks; first: of the first step.
-
-    memory: bytes at the peak, 0 where the device does not say. profile: of later steps, on a GPU.
-    """
-
-    seconds: float
-    fastest: float
-    slowest: float
-    first: float
-    memory: int
-    profile: Profile | None = None
-
 
 @dataclass(frozen=True)
 class Row:
-    """A case, the plain way and ours. flops: floating-point operations of our step."""
+    """A case, the plain way and ours. flops: floating-point operations of our step. aim: what ours is to reach."""
 
     case: str
     batch: int
     plain: Measured
     ours: Measured
     flops: float
+    aim: str = ""
 
 
 def plain_step(case: Case, device: torch.device) -> Callable[[int], Any]:
@@ -101,56 +87,20 @@ def _parts(case: Case, config, device: torch.device) -> tuple[Objective, Feed]:
     return objective, Feed(encoded, device, augment=augment, strong=strong)
 
 
-def timed(make: Callable[[Case, torch.device], Callable], case: Case, device: torch.device) -> Measured:
-    """Build a step and time it, everything of it gone afterwards."""
-    _forget(device)
-    step, number = make(case, device), 0
-    first = _seconds(lambda: step(0), device)
-    for number in range(1, WARM_UP):
-        step(number)
-    each = _seconds(lambda: step(WARM_UP), device)
-    count = max(1, min(500, round(SECONDS / max(each, 1e-4))))
-    taken = []
-    for block in range(BLOCKS):
-        start = WARM_UP + 1 + block * count
-        taken.append(_seconds(lambda start=start: [step(n) for n in range(start, start + count)], device) / count)
-    on_gpu = device.type == "cuda"
-    memory = torch.cuda.max_memory_allocated(device) if on_gpu else 0
-    seen = profile(step, WARM_UP + 1 + BLOCKS * count) if on_gpu else None
-    return Measured(statistics.median(taken), min(taken), max(taken), first, memory, seen)
-
-
 def flops(case: Case, device: torch.device) -> float:
-    """Floating-point operations of our step, counted while it is made as it is."""
+    """Floating-point operations of our step, counted while it is made as it is, with the shapes of a captured one."""
     from torch.utils.flop_counter import FlopCounterMode
 
     step = our_step(replace(case, compiled=False), device)
     step.graphs = None
-    with FlopCounterMode(display=False) as counter:
+    with fixed_shapes(), FlopCounterMode(display=False, custom_mapping={LINEAR_GELU: _of_linear}) as counter:
         step(0)
     return float(counter.get_total_flops())
 
 
-def _seconds(work: Callable[[], Any], device: torch.device) -> float:
-    _wait(device)
-    since = time.perf_counter()
-    work()
-    _wait(device)
-    return time.perf_counter() - since
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def _forget(device: torch.device) -> None:
-    import gc
-
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(device)
+def _of_linear(x: Sequence[int], weight: Sequence[int], *_, **__) -> int:
+    """Operations of a linear layer, by its arguments' shapes: an operator of our own is none that torch could count."""
+    return 2 * math.prod(x) * weight[0]
 
 
 def limit(device: torch.device) -> float:
@@ -158,7 +108,7 @@ def limit(device: torch.device) -> float:
     on_gpu = device.type == "cuda"
     size, kind = (8192, torch.bfloat16) if on_gpu else (1024, torch.float32)
     left = torch.randn(size, size, dtype=kind, device=device)
-    times = [_seconds(lambda: left @ left, device) for _ in range(10)]
+    times = [seconds_of(lambda: left @ left, device) for _ in range(10)]
     return 2 * size**3 / min(times)
 
 
@@ -166,8 +116,8 @@ def rows(device: torch.device, wanted: Sequence[str] = ()) -> Iterator[Row]:
     """Every case of a device, the plain way and ours in this process; `wanted` are parts of names, none takes all."""
     torch.set_float32_matmul_precision("high")
     for case in chosen(device, wanted):
-        measured = _plainly(case, device), timed(our_step, case, device)
-        yield Row(case.name, case.batch, *measured, flops(case, device))
+        ours = timed(partial(our_step, case, device), device, case.compiled)
+        yield Row(case.name, case.batch, _plainly(case, device), ours, flops(case, device), case.aim)
 
 
 def chosen(device: torch.device, wanted: Sequence[str]) -> list[Case]:
@@ -188,28 +138,41 @@ def _plainly(case: Case, device: torch.device) -> Measured:
     """The plain step without TF32, as PyTorch has it unless told."""
     torch.set_float32_matmul_precision("highest")
     try:
-        return timed(plain_step, case, device)
+        return timed(partial(plain_step, case, device), device)
     finally:
         torch.set_float32_matmul_precision("high")
 
 
 HEAD = (
-    "| step | batch | plain | ours | times faster | examples a second | first step | peak memory, plain and ours "
-    "| share of the arithmetic limit |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    "| step | batch | plain | ours | aim | times faster | examples a second | to the first replay, and with all cached "
+    "| peak memory, plain and ours | share of the arithmetic limit |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
 )
 
 
 def line(row: Row, most: float) -> str:
     """A row of the table in Markdown, below HEAD."""
     plain, ours = row.plain, row.ours
-    memory = f"{plain.memory / 2**20:,.0f} and {ours.memory / 2**20:,.0f} MB" if ours.memory else ""
+    again = "" if ours.again is None else f", {ours.again:.1f} s"
     return (
         f"| {row.case} | {row.batch} | {plain.seconds * 1e3:.1f} ms | {ours.seconds * 1e3:.2f} ms "
-        f"({ours.fastest * 1e3:.2f} to {ours.slowest * 1e3:.2f}) | {plain.seconds / ours.seconds:.1f} "
-        f"| {row.batch / ours.seconds:,.0f} | {ours.first:.1f} s | {memory} "
-        f"| {row.flops / ours.seconds / most:.0%} |"
+        f"({ours.fastest * 1e3:.2f} to {ours.slowest * 1e3:.2f}) | {row.aim} | {plain.seconds / ours.seconds:.1f} "
+        f"| {row.batch / ours.seconds:,.0f} | {ours.first:.1f} s{again} "
+        f"| {plain.memory / 2**20:,.0f} and {ours.memory / 2**20:,.0f} MiB | {row.flops / ours.seconds / most:.0%} |"
     )
+
+
+def compiler_lines(found: Sequence[Row]) -> list[str]:
+    """What compiling was made of, as Markdown; [] where nothing was compiled."""
+    held = [row for row in found if row.ours.compiling]
+    if not held:
+        return []
+    lines = []
+    for row in held:
+        parts = " | ".join(f"{row.ours.compiling[part]:.1f} s" for part in COMPILING)
+        lines.append(f"| {row.case} | {row.ours.first:.1f} s | {parts} |")
+    head = f"| compiled | to the first replay | {' | '.join(COMPILING)} |"
+    return ["", head, "| --- " * (2 + len(COMPILING)) + "|", *lines]
 
 
 def kernel_lines(found: Sequence[Row]) -> list[str]:
@@ -236,7 +199,7 @@ def bench_train(_: str | None, out: Path | None, say: Callable[[str], None] = pr
     for row in rows(device, only):
         found.append(row)
         say(line(row, most))
-    for text in kernel_lines(found):
+    for text in (*kernel_lines(found), *compiler_lines(found)):
         say(text)
     where = machine(device.type == "cuda")
     say(f"The limit is {most / 1e12:.2f} TFLOPS, one large matrix product here.")

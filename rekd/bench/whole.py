@@ -91,13 +91,15 @@ def _backbones(home: Path) -> None:
 
 @contextmanager
 def _cache(folder: Path) -> Iterator[None]:
-    """A cache of its own, so that a teacher's answers are never there already."""
-    before = {name: value for name, value in os.environ.items() if name == "REKD_CACHE"}
-    os.environ["REKD_CACHE"] = str(folder)
+    """Caches of its own, so that neither a teacher's answers nor compiled kernels are there already."""
+    own = {"REKD_CACHE": str(folder), "TORCHINDUCTOR_CACHE_DIR": str(folder / "compiled")}
+    before = {name: os.environ[name] for name in own if name in os.environ}
+    os.environ |= own
     try:
         yield
     finally:
-        del os.environ["REKD_CACHE"]
+        for name in own:
+            os.environ.pop(name, None)
         os.environ |= before
 
 
@@ -110,6 +112,7 @@ def lines(measured: dict[str, float], on: dict[str, Any]) -> list[str]:
         f"| REKD, IMDB, BERT-Mini from BERT-base, batch {BATCH} | {measured['steps']:,} | {measured['evaluations']} "
         f"| {whole:.1f} s | {stepping:.1f} s | {whole - stepping:.1f} s |",
         "",
-        "All else: reading texts that are split already, the teacher's answers, compiling and capturing, evaluations.",
+        "Its steps: with compiling and capturing. All else: reading texts that were split into pieces before, the "
+        "teacher's answers, evaluations, saving.",
         "Measured on: " + ", ".join(f"{key} {value}" for key, value in on.items()) + ".",
     ]

@@ -105,7 +105,7 @@ def learn_visible(
 
     An invisible token is no key and no part of what is pooled: nothing comes back through it, but for the secant at its
     visibility, which takes what it would say as it is. So all tokens pass the layers without gradients, and the visible
-    ones once more with them: at a rate of 15 % a third of the work is left of it.
+    ones once more with them: at a rate of 15 % half of the work is left.
 
     Args:
         run: the layers, given tokens (B, S, D), where each stood (B, S) and which are visible (B, S): (B, S, D).

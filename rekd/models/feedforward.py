@@ -15,7 +15,7 @@ def linear_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
     On a GPU the GELU is the one by tanh. It is at most 5e-4 from the exact one, as is a value of .2 in bfloat16.
     """
-    return torch.ops.rekd.linear_gelu(x, weight, bias)
+    return LINEAR_GELU(x, weight, bias)
 
 
 def _with_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -29,23 +29,27 @@ def _shaped(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 _OWN.impl("linear_gelu", _with_gelu, "CompositeExplicitAutograd")
 torch.library.register_fake("rekd::linear_gelu", _shaped, lib=_OWN)
+LINEAR_GELU = torch.ops.rekd.linear_gelu
 
 
 class Feedforward(Mlp):
-    """timm's feedforward layer. That of a teacher in a captured step, which is bfloat16 and learns nothing, is two
-    kernels: its GELU read and wrote the widest tensor of the network, and took as long as a product."""
+    """timm's feedforward layer. A frozen teacher's in a captured step is two kernels, for its GELU, which reads and
+    writes the widest tensor of the network, took as long as a product. Where its answers are kept it is timm's own."""
 
     def forward(self, x: Tensor) -> Tensor:
-        half = x.dtype == self.fc1.weight.dtype == torch.bfloat16
-        if x.is_cuda and half and not self.training and not torch.is_grad_enabled() and joins(self):
-            return self.joined(x)
-        return super().forward(x)
+        return self.joined(x) if takes_along(self, x) else super().forward(x)
 
     def joined(self, x: Tensor) -> Tensor:
         """What `forward` gives outside training, (..., D) -> (..., D)."""
         return self.fc2(self.norm(linear_gelu(x, self.fc1.weight, self.fc1.bias)))
 
 
+def takes_along(layer: Mlp, x: Tensor) -> bool:
+    """Whether the layer's first product takes its activation along for x: in bfloat16 on a GPU, without gradients."""
+    half = x.is_cuda and x.dtype == layer.fc1.weight.dtype == torch.bfloat16
+    return half and not layer.training and not torch.is_grad_enabled() and joins(layer)
+
+
 def joins(layer: Mlp) -> bool:
-    """Whether the layer's first product may take its activation along."""
+    """Whether the layer's first product could."""
     return type(layer.act) is nn.GELU and type(layer.fc1) is nn.Linear and layer.fc1.bias is not None

@@ -24,7 +24,7 @@ REPAID = 6_500
 step where nothing is cached, 2 to 4 s where all is, and makes a step 4 to 6 ms shorter, and is repaid after 2,200 steps
 of a ViT-Tiny, 3,800 of a BERT-Mini, and 6,400 of a small ViT at 32 pixels."""
 BUCKETS = 4
-"""Different lengths of a batch of texts at most, since each needs a graph of its own."""
+"""Different lengths of a batch of texts at most, for student and for teacher, since each needs a graph of its own."""
 
 
 def plainly(function: Callable, *key: Hashable) -> None:
@@ -35,9 +35,11 @@ def plainly(function: Callable, *key: Hashable) -> None:
 def engine_of(config: TrainConfig, accelerator: Accelerator) -> str:
     """How a run's steps are made here: eager, graph or compile.
 
-    Several processes, and devices other than CUDA's, run eagerly whatever was asked for.
+    Several processes, and devices other than CUDA's, run eagerly whatever was asked for, and the log says so.
     """
     if accelerator.device.type != "cuda" or accelerator.num_processes > 1:
+        if config.engine in ("graph", "compile"):
+            LOG.warning("Steps run one kernel at a time: engine %s is for one process on an NVIDIA GPU.", config.engine)
         return "eager"
     if config.engine == "auto":
         return "compile" if config.steps >= REPAID else "graph"
@@ -45,7 +47,7 @@ def engine_of(config: TrainConfig, accelerator: Accelerator) -> str:
 
 
 def uncompiled():
-    """Within, what was compiled for a step runs as it is written: an evaluation's batches would compile it anew."""
+    """Within, what was compiled for a step runs as it is written: batches of another shape would compile it anew."""
     if "torch._dynamo" not in sys.modules:  # nothing was compiled
         return nullcontext()
     return torch.compiler.set_stance("force_eager")

@@ -15,6 +15,7 @@ from rekd import masks
 from rekd.config import MOST_WATCHED, TrainConfig
 from rekd.files import replaced_file, write_text
 from rekd.models import RationaleModel
+from rekd.training.capture import uncompiled
 from rekd.training.setup import Setup
 from rekd.training.snapshots import FOLDER, Shot, Snapshot, compact, moments, path_of
 from rekd.training.terms import temperature
@@ -41,9 +42,10 @@ class Watch:
         """Args: last: the run has ended here, be it early."""
         if not (last or step in self.due) or path_of(self.run, step).is_file():
             return
-        if not self.begun:
-            self._begin()
-        shots = _shots(self.setup.model, self.reading, self.config)
+        with uncompiled():  # of its few examples
+            if not self.begun:
+                self._begin()
+            shots = _shots(self.setup.model, self.reading, self.config)
         if np.isfinite([value for shot in shots for value in (*shot.scores, *shot.probs)]).all():  # else the loop halts
             write_text(path_of(self.run, step), compact(asdict(Snapshot(step, self._tau(step), shots))))
 

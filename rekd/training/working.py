@@ -79,7 +79,7 @@ class Working:
         return nullcontext()
 
     def terms(self, *arguments) -> dict[str, Tensor]:
-        for low in self.lows:  # of a capture that broke off
+        for low in self.lows:  # handed over, or of a capture that broke off
             low.grad = None
         return functional_call(self.objective, self.copies, arguments)
 
@@ -154,9 +154,8 @@ PURE = ("choose", "conclude")
 def compile_parts(objective: Objective) -> None:
     """Compile the pure functions of an objective, the blocks of every tower, and what lies before them.
 
-    Parts of one shape share their code, so that a deep tower takes no longer than a low one, nor two than one.
-
-    What can't be compiled here, for want of a C compiler or of Triton, is left as it is with a warning in the log.
+    Parts of one shape share their code, so that a deep tower takes no longer than a low one, nor two than one. What
+    can't be compiled here, for want of a C compiler or of Triton, is left as it is with a warning in the log.
     """
     from torch._inductor import config as inductor
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
 from timm.layers import Mlp
 from torch import nn
 
-from rekd.models.feedforward import Feedforward, joins, linear_gelu
+from rekd.models.feedforward import Feedforward, joins, linear_gelu, takes_along
 
 
 def inputs(*shape: int) -> tuple[torch.Tensor, ...]:
@@ -36,6 +38,17 @@ def test_a_feedforward_layer_of_two_products_is_timms(norm):
 @pytest.mark.parametrize("other", [{"act_layer": nn.ReLU}, {"bias": False}, {"use_conv": True}])
 def test_a_layer_of_another_kind_is_left_to_timm(other):
     assert joins(Mlp(8, 16)) and not joins(Mlp(8, 16, **other))
+
+
+def test_it_is_taken_along_in_bfloat16_on_a_gpu_without_gradients_alone():
+    layer = Feedforward(8, 16).bfloat16().eval()
+    half, single = (SimpleNamespace(is_cuda=True, dtype=dtype) for dtype in (torch.bfloat16, torch.float32))
+    assert not takes_along(layer, half), "with gradients"
+    with torch.no_grad():
+        assert takes_along(layer, half)
+        assert not takes_along(layer, single) and not takes_along(layer, torch.zeros(1, dtype=torch.bfloat16))
+        assert not takes_along(Feedforward(8, 16).eval(), half), "under autocast weights are float32"
+        assert not takes_along(layer.train(), half)
 
 
 def test_the_compiler_keeps_the_product_in_one_piece():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import same
-from stepping import made, told, weights
+from stepping import drawn, made, told, weights
 
 from rekd.config import TrainConfig
 from rekd.models.backbone import fixed_shapes
@@ -42,6 +42,13 @@ def test_working_copies_learn_what_the_parameters_themselves_do(modality):
     wanted = weights(plain) - weights(made(modality, **REKD))
     assert torch.cosine_similarity(moved, wanted, dim=0) > 0.9
     assert {p.dtype for p in copies.objective.parameters()} == {torch.float32}
+
+
+def test_working_copies_draw_the_masks_that_the_parameters_themselves_draw():
+    plain, copies, other = (made("image", dropout=0.0, **REKD, **more) for more in ({}, {}, {"seed": 7}))
+    mine, theirs = drawn(on_copies(copies)), drawn(plain)
+    assert 0.05 < theirs.mean() < 0.6 and (mine == theirs).float().mean() > 0.97
+    assert (drawn(other) == theirs).float().mean() < 0.9
 
 
 def test_working_copies_leave_the_selector_sharp_and_the_teacher_they_were_given_as_it_is():
@@ -149,11 +156,12 @@ def test_seeds_of_dropout_differ_between_steps_micro_batches_and_runs():
     assert len(set(seeds)) == len(seeds) == 2048 and min(seeds) >= 0 and max(seeds) < 2**31
 
 
-def test_a_cpu_makes_its_steps_eagerly_whatever_was_asked_for():
+def test_a_cpu_makes_its_steps_eagerly_and_says_so_where_something_else_was_asked_for(caplog):
     step = made("image", engine="eager")
-    for asked in ("auto", "graph", "compile"):
+    for asked, said in (("auto", 0), ("eager", 0), ("graph", 1), ("compile", 2)):
         config = step.config.__class__(**{**step.config.to_dict(), "engine": asked, "steps": REPAID})
-        assert engine_of(config, step.accelerator) == "eager"
+        assert engine_of(config, step.accelerator) == "eager" and len(caplog.messages) == said
+    assert "engine compile is for one process on an NVIDIA GPU" in caplog.text
 
 
 def test_the_pull_of_each_term_is_measured_where_it_is_asked_for():

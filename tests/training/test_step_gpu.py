@@ -9,13 +9,14 @@ import warnings
 import pytest
 import torch
 from helpers import same
-from stepping import made, told, weights
+from stepping import drawn, made, told, weights
 
 from rekd import masks
 from rekd.training.state import flatten_optimizer, restore_optimizer
 
 REKD = {"kind": "rekd", "teacher": "t"}
 PARTS = {"precision": "bf16", "device": "cuda"}
+GRAPH = {"engine": "graph"}
 gpu = pytest.mark.gpu
 
 
@@ -30,6 +31,28 @@ def test_replayed_steps_are_the_steps_made_as_they_are(modality, values):
             same(mine[name], theirs[name], atol=1e-3, rtol=1e-2, what=name)
     assert replayed.graphs.graphs and not replayed.graphs.refused
     same(weights(replayed), weights(eager), atol=2e-2)
+
+
+@gpu
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # of the compiler's own parts
+@pytest.mark.parametrize("engine", ["graph", "compile"])
+@pytest.mark.parametrize("modality", ["text", "image"])
+def test_fifty_steps_of_a_graph_lose_what_eager_ones_lose(modality, engine):
+    """Against the way of other devices: the parameters themselves, under autocast."""
+    quick, eager = (made(modality, engine=each, dropout=0.0, **PARTS, **REKD) for each in (engine, "eager"))
+    for mine, theirs in zip(told(quick, 50), told(eager, 50), strict=True):
+        for name in ("task", "r"):
+            same(mine[name], theirs[name], atol=0.05, what=name)
+    assert quick.graphs.graphs and not quick.graphs.refused and eager.graphs is None
+
+
+@gpu
+def test_the_masks_of_a_graph_are_those_of_the_seed():
+    made_so = {"dropout": 0.0, **PARTS, **REKD}
+    replayed, eager, other = (made("image", **made_so, **more) for more in (GRAPH, {}, GRAPH | {"seed": 7}))
+    theirs = drawn(eager, 20)
+    assert (drawn(replayed, 20) == theirs).float().mean() > 0.97
+    assert (drawn(other, 20) == theirs).float().mean() < 0.9
 
 
 @gpu

@@ -95,6 +95,17 @@ def test_a_model_in_training_is_looked_at_without_dropout_and_left_in_training(t
     assert path_of(tmp_path, 0).read_text() == first
 
 
+def test_a_frame_compiles_nothing_for_its_own_batch(tmp_path):
+    made, built = setup(), []
+    blocks = made.model.generator.blocks()
+    for block in blocks:
+        block.compile(backend=lambda graph, _: built.append(1) or graph.forward, dynamic=False)
+    blocks[0](torch.zeros(3, 5, made.model.generator.width))
+    assert len(built) == 1
+    Watch(tmp_path, made)(0)
+    assert read_snapshot(tmp_path, 0).shots and len(built) == 1
+
+
 def test_eight_examples_are_spread_over_the_classes_and_the_same_for_every_run():
     dev = load_split("digits", "dev")
     rows = watched_rows(CONFIG, dev)

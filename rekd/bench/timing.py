@@ -1,0 +1,154 @@
+"""How a step is timed: to its first replay, when compiled with nothing cached and once more, and then in blocks."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+import torch
+
+from rekd.bench.kernels import Profile, profile
+from rekd.training.capture import WARM_UP as AS_THEY_ARE
+
+BEGIN = AS_THEY_ARE + 1
+"""Steps to the first that is replayed: it is captured after so many that are made as they are."""
+WARM_UP, BLOCKS, SECONDS = 6, 5, 1.0
+"""Steps before any is timed; blocks of steps whose median counts; seconds that a block takes."""
+Step = Callable[[int], Any]
+COMPILING = {
+    "tracing": ("bytecode_tracing", "aot_trace_joint_graph", "aot_collect_metadata"),
+    "rewriting": (
+        "_recursive_joint_graph_passes",
+        "_recursive_post_grad_passes",
+        "min_cut_rematerialization_partition",
+    ),
+    "writing kernels": ("GraphLowering.run", "GraphLowering.codegen"),
+    "building kernels": ("async_compile.precompile", "async_compile.wait", "CachingAutotuner.benchmark_all_configs"),
+}
+"""What compiling is made of, by the names under which torch counts its time; none holds another."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One way of making a step, all in seconds and bytes.
+
+    seconds: of a step, median and range over blocks. first: until the first step that is replayed has ended, that of
+    what is compiled with nothing cached. again: so with everything in the compiler's cache on disk, None where nothing
+    is compiled. memory: the peak while steps are made. compiling: what the compiler did in `first`, by COMPILING.
+    profile: of later steps, on a GPU.
+    """
+
+    seconds: float
+    fastest: float
+    slowest: float
+    first: float
+    memory: int
+    profile: Profile | None = None
+    again: float | None = None
+    compiling: Mapping[str, float] = field(default_factory=dict)
+
+
+def timed(make: Callable[[], Step], device: torch.device, compiled: bool = False) -> Measured:
+    """Build a step by `make` and time it, everything of it gone afterwards."""
+    with _nothing_cached() if compiled else nullcontext():
+        cold, parts = _compile_once(make, device) if compiled else (0.0, {})
+        _forget(device)
+        step = make()
+        with peak(device) as memory:
+            first = seconds_of(lambda: [step(number) for number in range(BEGIN)], device)
+            taken, count = _blocks(step, device)
+        seen = profile(step, BEGIN + WARM_UP + BLOCKS * count) if device.type == "cuda" else None
+    first, again = (cold, first) if compiled else (first, None)
+    return Measured(statistics.median(taken), min(taken), max(taken), first, memory[0], seen, again, parts)
+
+
+def _blocks(step: Step, device: torch.device) -> tuple[list[float], int]:
+    """Seconds of a step in each block, and steps of a block."""
+    for number in range(BEGIN, BEGIN + WARM_UP):
+        each = seconds_of(lambda number=number: step(number), device)
+    taken, count = [], max(1, min(500, round(SECONDS / max(each, 1e-4))))
+    for block in range(BLOCKS):
+        start = BEGIN + WARM_UP + block * count
+        taken.append(seconds_of(lambda start=start: [step(n) for n in range(start, start + count)], device) / count)
+    return taken, count
+
+
+@contextmanager
+def _nothing_cached() -> Iterator[None]:
+    """Within, the compiler finds nothing of an earlier time, in memory or on disk."""
+    from torch._inductor.utils import fresh_inductor_cache
+
+    torch.compiler.reset()
+    with fresh_inductor_cache():
+        yield
+    torch.compiler.reset()
+
+
+def _compile_once(make: Callable[[], Step], device: torch.device) -> tuple[float, dict[str, float]]:
+    """Seconds to the first replay, and what the compiler did in them; it is as if another process followed."""
+    from torch._dynamo.utils import compilation_time_metrics as counted
+    from torch._inductor.utils import clear_inductor_caches
+
+    _forget(device)
+    counted.clear()
+    step = make()
+    first = seconds_of(lambda: [step(number) for number in range(BEGIN)], device)
+    parts = {part: sum(sum(counted.get(name, ())) for name in names) for part, names in COMPILING.items()}
+    torch.compiler.reset()
+    clear_inductor_caches()
+    return first, parts
+
+
+@contextmanager
+def peak(device: torch.device) -> Iterator[list[int]]:
+    """A list with, at the end, the most bytes that were in use within: on a GPU those of its allocator; else of this
+    process, beyond those of the beginning, looked at every few milliseconds."""
+    found = [0]
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        yield found
+        found[0] = torch.cuda.max_memory_allocated(device)
+        return
+    over, process = threading.Event(), psutil.Process()
+    before = process.memory_info().rss
+
+    def look() -> None:
+        while not over.wait(0.003):
+            found[0] = max(found[0], process.memory_info().rss - before)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        thread.join()
+
+
+def seconds_of(work: Callable[[], Any], device: torch.device) -> float:
+    """Seconds of some work, until the device has done it."""
+    _wait(device)
+    since = time.perf_counter()
+    work()
+    _wait(device)
+    return time.perf_counter() - since
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _forget(device: torch.device) -> None:
+    """Let go of what earlier cases held, what cuBLAS keeps for each stream included."""
+    gc.collect()
+    if device.type == "cuda":
+        getattr(torch._C, "_cuda_clearCublasWorkspaces", lambda: None)()
+        torch.cuda.empty_cache()
