@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import gc
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
-import psutil
 import torch
+from torch.profiler import ProfilerActivity
+from torch.profiler import profile as recorded
 
 from rekd.bench.kernels import Profile, profile
 from rekd.training.capture import WARM_UP as AS_THEY_ARE
@@ -41,8 +42,8 @@ class Measured:
 
     seconds: of a step, median and range over blocks. first: until the first step that is replayed has ended, that of
     what is compiled with nothing cached. again: so with everything in the compiler's cache on disk, None where nothing
-    is compiled. memory: the peak while steps are made. compiling: what the compiler did in `first`, by COMPILING.
-    profile: of later steps, on a GPU.
+    is compiled. memory: the peak on a GPU while steps are made; on a processor what a step takes and gives back.
+    compiling: what the compiler did in `first`, by COMPILING. profile: of later steps, on a GPU.
     """
 
     seconds: float
@@ -61,23 +62,32 @@ def timed(make: Callable[[], Step], device: torch.device, compiled: bool = False
         cold, parts = _compile_once(make, device) if compiled else (0.0, {})
         _forget(device)
         step = make()
-        with peak(device) as memory:
-            first = seconds_of(lambda: [step(number) for number in range(BEGIN)], device)
-            taken, count = _blocks(step, device)
-        seen = profile(step, BEGIN + WARM_UP + BLOCKS * count) if device.type == "cuda" else None
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        first = seconds_of(lambda: [step(number) for number in range(BEGIN)], device)
+        taken, after = _blocks(step, device)
+        seen, memory = _looked_into(step, after, device)
     first, again = (cold, first) if compiled else (first, None)
-    return Measured(statistics.median(taken), min(taken), max(taken), first, memory[0], seen, again, parts)
+    return Measured(statistics.median(taken), min(taken), max(taken), first, memory, seen, again, parts)
+
+
+def _looked_into(step: Step, number: int, device: torch.device) -> tuple[Profile | None, int]:
+    """Profile of steps from `number` on, and the peak of memory: while all were made on a GPU, else of one."""
+    if device.type == "cuda":
+        memory = torch.cuda.max_memory_allocated(device)
+        return profile(step, number), memory
+    return None, held_by(lambda: step(number))
 
 
 def _blocks(step: Step, device: torch.device) -> tuple[list[float], int]:
-    """Seconds of a step in each block, and steps of a block."""
+    """Seconds of a step in each block, and the number of the step after the last."""
     for number in range(BEGIN, BEGIN + WARM_UP):
         each = seconds_of(lambda number=number: step(number), device)
     taken, count = [], max(1, min(500, round(SECONDS / max(each, 1e-4))))
     for block in range(BLOCKS):
         start = BEGIN + WARM_UP + block * count
         taken.append(seconds_of(lambda start=start: [step(n) for n in range(start, start + count)], device) / count)
-    return taken, count
+    return taken, BEGIN + WARM_UP + BLOCKS * count
 
 
 @contextmanager
@@ -106,30 +116,13 @@ def _compile_once(make: Callable[[], Step], device: torch.device) -> tuple[float
     return first, parts
 
 
-@contextmanager
-def peak(device: torch.device) -> Iterator[list[int]]:
-    """A list with, at the end, the most bytes that were in use within: on a GPU those of its allocator; else of this
-    process, beyond those of the beginning, looked at every few milliseconds."""
-    found = [0]
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        yield found
-        found[0] = torch.cuda.max_memory_allocated(device)
-        return
-    over, process = threading.Event(), psutil.Process()
-    before = process.memory_info().rss
-
-    def look() -> None:
-        while not over.wait(0.003):
-            found[0] = max(found[0], process.memory_info().rss - before)
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield found
-    finally:
-        over.set()
-        thread.join()
+def held_by(work: Callable[[], Any]) -> int:
+    """The most bytes that some work on a processor has in use at once, beyond those that it found."""
+    with recorded(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        work()
+    events = (event for event in seen.profiler.kineto_results.events() if event.name() == "[memory]")
+    moves = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    return max(accumulate(moves, initial=0))
 
 
 def seconds_of(work: Callable[[], Any], device: torch.device) -> float:

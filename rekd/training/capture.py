@@ -20,9 +20,9 @@ LOG = logging.getLogger(__name__)
 WARM_UP = 2
 """Calls of a function as it is before it is captured: they load its kernels and make the optimiser's state."""
 REPAID = 6_500
-"""Steps from which on compiling is repaid whatever the model. Measured on an H100: it takes 12 to 24 s before the first
-step where nothing is cached, 2 to 4 s where all is, and makes a step 4 to 6 ms shorter, and is repaid after 2,200 steps
-of a ViT-Tiny, 3,800 of a BERT-Mini, and 6,400 of a small ViT at 32 pixels."""
+"""Steps from which on compiling is repaid in every case that was measured. On an H100 it takes 14 to 24 s before the
+first step where nothing is cached, makes a step 4 to 6 ms shorter, and is repaid after 2,700 steps of RE of a ViT-Tiny,
+4,200 of REKD of a BERT-Mini, and 6,400 of a small ViT at 32 pixels."""
 BUCKETS = 4
 """Different lengths of a batch of texts at most, for student and for teacher, since each needs a graph of its own."""
 
