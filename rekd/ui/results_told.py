@@ -12,7 +12,7 @@ import streamlit as st
 from rekd.results.comparisons import Comparison
 from rekd.results.published import SOURCE, published
 from rekd.results.row import FOLDER, KINDS
-from rekd.results.statistics import FEWEST
+from rekd.results.statistics import FEWEST, Difference
 from rekd.ui.results_forest import Compared, points, told
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def columns(found: Found, boxed: bool) -> str:
 
 KINDS_TITLE = "Kinds of one size of model, REKD and RE first"
 RANDOM_TITLE = "Against a predictor trained on random masks of the same nominal rate"
-OF_PART = {"rates": "At other rates", "ablations": "Ablations: against the student's own REKD, or RE"}
+ABLATIONS_TITLE = "Ablations: against the student's own REKD, or RE"
+OF_PART = {"rates": "At other rates", "ablations": ABLATIONS_TITLE}
 
 
 def forests(held: Sequence[Comparison], titles: Mapping[str, str]) -> dict[str, list[Compared]]:
@@ -161,6 +162,27 @@ def _beside(kinds: tuple[str, str], held: Sequence[Comparison], titles: Mapping[
     return f"{title.replace(' - ', ' − ')} is, in points, {', '.join(told)}: {signs}." if told else ""
 
 
+def what_carries(held: Sequence[Comparison], titles: Mapping[str, str]) -> str:
+    """What each part of REKD's loss comes to alone, student by student; "" where no student has both rows."""
+    alone = {(each.task, each.size, each.setting): each.accuracy for each in held if each.part == "ablations"}
+    said = []
+    for task, size in dict.fromkeys(key[:2] for key in alone):
+        first, second = (alone.get((task, size, part), Difference()) for part in ("rationale only", "prediction only"))
+        if first.mean is None or second.mean is None:
+            continue
+        where = f"{titles.get(task, task)}, {size}"
+        said.append(f"{points(first.mean)} and {points(second.mean)} points on {where}{_so(first, second)}")
+    alone_are = "The teacher's rationales alone, and its predictions alone, against REKD, which learns from both: "
+    return alone_are + "; ".join(said) + "." if said else ""
+
+
+def _so(rationales: Difference, predictions: Difference) -> str:
+    """What follows for a reader who expects both to help; "" where nothing does."""
+    if None in (rationales.low, predictions.high) or predictions.high >= 0:
+        return ""
+    return ", so the rationales do all of it that can be seen" if rationales.low <= 0 <= rationales.high else ""
+
+
 def _published(task: str, first: str, second: str) -> list[float]:
     """The paper's differences between two kinds, of each of its students."""
     of = [{each.model: each.accuracy for each in published(task, kind) if not each.teacher} for kind in (first, second)]
@@ -170,3 +192,7 @@ def _published(task: str, first: str, second: str) -> list[float]:
 def _range(values: Sequence[float]) -> str:
     low, high = points(min(values)), points(max(values))
     return low if low == high else f"{low} to {high}"
+
+
+IN_WORDS = {KINDS_TITLE: beside_the_paper, ABLATIONS_TITLE: what_carries}
+"""Title of a forest plot -> what stands below it in words."""

@@ -131,7 +131,7 @@ class Drawing:
         for title, lines in results_told.forests(held, self.titles).items():
             st.html(results_forest.forest(lines, title))
             st.caption(results_forest.in_words(lines))
-            if title == results_told.KINDS_TITLE and (said := results_told.beside_the_paper(held, self.titles)):
+            if (say := results_told.IN_WORDS.get(title)) and (said := say(held, self.titles)):
                 st.caption(said)
         st.caption(results_told.INTERVALS)
 

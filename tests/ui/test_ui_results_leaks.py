@@ -1,4 +1,4 @@
-"""What the page Results says of leaks, row by row beside the accuracy, and of the paper's differences beside ours."""
+"""What the page Results says in words: leaks row by row, the paper's differences beside ours, what carries REKD."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rekd.results.comparisons import comparisons
 from rekd.results.summary import aggregates
 from rekd.ui.results_groups import grouped
 from rekd.ui.results_leaks import counts, selecting, table
-from rekd.ui.results_told import beside_the_paper
+from rekd.ui.results_told import beside_the_paper, what_carries
 
 TITLES = {"imdb": "<b>reviews", "cifar10": "pictures"}
 
@@ -60,3 +60,16 @@ def test_the_paper_s_differences_stand_beside_ours_and_another_sign_is_said():
     said = beside_the_paper(comparisons(aggregates(runs)), TITLES)
     assert "+1.0 on pictures (theirs −3.2 to −1.3): of another sign on pictures." in said
     assert beside_the_paper(comparisons(aggregates(kinds("digits", "48x2", cls=0.9, rekd=0.8))), {}) == ""
+
+
+def test_what_a_part_of_the_loss_comes_to_alone_is_told_with_what_follows():
+    def runs(name, *accuracies):
+        return [made(f"imdb-2-layers-rekd{name}", 2026 + seed, value) for seed, value in enumerate(accuracies)]
+
+    whole, rationales = runs("", 0.90, 0.90, 0.90), runs("-rationale-only", 0.901, 0.899, 0.90)
+    predictions = runs("-prediction-only", 0.86, 0.861, 0.859)
+    said = what_carries(comparisons(aggregates(whole + rationales + predictions)), TITLES)
+    assert "0.0 and −4.0 points on <b>reviews, 2 layers x 384, so the rationales do all of it" in said
+    poor = runs("-rationale-only", 0.85, 0.851, 0.849)
+    assert "−5.0 and −4.0 points on" in (said := what_carries(comparisons(aggregates(whole + poor + predictions)), {}))
+    assert "so the rationales" not in said and what_carries(comparisons(aggregates(whole + poor)), {}) == ""
