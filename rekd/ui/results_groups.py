@@ -95,9 +95,10 @@ STUDENTS = ("headline", "sizes")
 """Parts of students, whose teachers are shown with them."""
 
 
-def usual_part(groups: Iterable[Group], task: str) -> str:
-    """The part of the protocol with which a task opens: its students where it has some."""
-    held = {row.part for group in groups if task in (ALL, group.task) for row in group.rows}
+def usual_part(groups: Iterable[Group], task: str, size: str = ALL) -> str:
+    """The part of the protocol with which a task, or one size of it, opens: its students where it has some."""
+    chosen = (group for group in groups if task in (ALL, group.task) and size in (ALL, group.size))
+    held = {row.part for group in chosen for row in group.rows}
     return next((part for part in (*STUDENTS, *PARTS) if part in held), STUDENTS[0])
 
 

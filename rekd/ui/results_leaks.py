@@ -40,7 +40,9 @@ def leaks(
     reports = filter(None, (stored(result.report) for result in held))
     st.caption(f"{ABOUT} {counts(list(reports))}")
     if rows := selecting(groups):
-        with st.expander("Row by row, beside the accuracy", icon=":material/table_rows:"):
+        with st.expander(
+            "Row by row, beside the accuracy: the rows of the table at the top", icon=":material/table_rows:"
+        ):
             st.html(table(rows, titles))
             st.markdown("\n".join(f"- **{column.head}**: {column.help}" for column in SHOWN))
 
@@ -104,14 +106,15 @@ SHOWN = (
     COLUMNS[0],
     Column(
         "label from the count",
-        "Accuracy of guessing the label from the number of selected units alone, mean ± sd over every run; flagged "
-        f"are the runs over the bound, chance and {100 * COUNT_MARGIN:.0f} points.",
+        "Accuracy of guessing the label from the number of units alone that calibrated masks select, mean ± sd over "
+        "every run, leaky ones too, as in the columns to the right; flagged are the runs over the bound, chance and "
+        f"{100 * COUNT_MARGIN:.0f} points.",
         _guessed("count"),
     ),
     Column(
         "label from the places",
-        "The same from which units are selected; the bound is that of masks known to be honest and "
-        f"{100 * MASK_MARGIN:.0f} points.",
+        "Accuracy of guessing it from the places of those units, without their content; the bound is what masks known "
+        f"to be honest give away and {100 * MASK_MARGIN:.0f} points.",
         _guessed("mask"),
     ),
     Column(
@@ -122,8 +125,9 @@ SHOWN = (
     ),
     Column(
         "top-k less sampled, points",
-        "Accuracy under top-k less that under drawn masks: far below 0, a fixed number of units takes something from "
-        "the runs that is not in the units. Rates and empty masks of each class stand in the next section.",
+        "Accuracy under top-k less that under drawn masks. Where the gates are certain the two hardly differ; far from "
+        "0, either the number of units says something, which top-k fixes, or drawn masks of uncertain gates have more "
+        "or fewer of them. Rates and empty masks of each class stand in the next section.",
         _sampled,
     ),
 )
@@ -137,11 +141,12 @@ def counts(reports: Sequence[LeakReport]) -> str:
     numbers, places, known = warned(reports)
     most = max(reports, key=lambda report: report.count - report.count_bound)
     rules = " and ".join(sorted({report.rule for report in reports}))
+    bound = f"bound: honest masks + {100 * MASK_MARGIN:.0f} points, where those are known"
+    told = f", and {places} of {known} by the places of their units ({bound})" if known else ""
     return (
         f"{numbers} of {len(reports)} runs give the label away by their number of units under {rules} more often than "
         f"they may (bound: chance + {100 * COUNT_MARGIN:.0f} points; the most {percent(most.count)}, where chance is "
-        f"{percent(most.chance)}), and {places} of {known} by the places of their units (bound: honest masks + "
-        f"{100 * MASK_MARGIN:.0f} points, where those are known); both warn, and neither decides."
+        f"{percent(most.chance)}){told}; this warns and does not decide."
     )
 
 

@@ -170,6 +170,6 @@ def begin(home: Path) -> Drawing:
     if chosen.run:  # the charts are those that show it
         chosen = replace(chosen, student=of_run[chosen.run])
     state.settle(chosen)
-    chosen = replace(chosen, part=chosen.part or usual_part(groups, chosen.task))
+    chosen = replace(chosen, part=chosen.part or usual_part(groups, chosen.task, chosen.size))
     titles = {name: TASKS[name].title if name in TASKS else name for name in tasks(groups)}
     return Drawing(found, home, groups, titles, chosen, (*notes, *more, *further))

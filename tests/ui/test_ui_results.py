@@ -184,6 +184,7 @@ def test_own_runs_of_a_student_s_towers_stand_with_it_and_others_by_themselves()
 
 
 def test_teachers_come_before_their_students_and_with_them(groups):
+    assert usual_part(groups, "imdb", "1 layer x 384") == "sizes" and usual_part(groups, "imdb") == "headline"
     shown = narrowed(groups, Chosen(part=usual_part(groups, "all")))
     assert [each.key for each in shown if each.task == "cifar10"] == [
         "cifar10: teacher, ViT 6 x 192",

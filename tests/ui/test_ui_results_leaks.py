@@ -46,6 +46,7 @@ def test_the_run_that_gives_most_away_by_its_count_is_told_with_chance():
     reports = [stored(run.report) for run in (made(), made(honest=False), made("cifar10-64x3-re", rate=0.15))]
     assert "1 of 3 runs" in counts(reports) and "the most 90\N{NO-BREAK SPACE}%" in counts(reports)
     assert "where chance is 50\N{NO-BREAK SPACE}%" in counts(reports) and counts([]) == ""
+    assert "places" not in counts(reports), "no honest masks are known"
 
 
 def kinds(task, size, **accuracy):
@@ -55,10 +56,10 @@ def kinds(task, size, **accuracy):
 def test_the_paper_s_differences_stand_beside_ours_and_another_sign_is_said():
     runs = kinds("imdb", "2-layers", cls=0.88, re=0.87, rekd=0.90)
     said = beside_the_paper(comparisons(aggregates(runs)), {"imdb": "reviews"})
-    assert "REKD − RE is, in points, +3.0 on reviews (theirs +2.5 to +2.9): of the same sign." in said
+    assert "REKD − RE is, in points, +3.0 on reviews (the paper's two models +2.5 to +2.9): of the same sign." in said
     runs += kinds("cifar10", "64x3", cls=0.70, rekd=0.71)
     said = beside_the_paper(comparisons(aggregates(runs)), TITLES)
-    assert "+1.0 on pictures (theirs −3.2 to −1.3): of another sign on pictures." in said
+    assert "+1.0 on pictures (the paper's two models −3.2 to −1.3): of another sign on pictures." in said
     assert beside_the_paper(comparisons(aggregates(kinds("digits", "48x2", cls=0.9, rekd=0.8))), {}) == ""
 
 
@@ -69,7 +70,8 @@ def test_what_a_part_of_the_loss_comes_to_alone_is_told_with_what_follows():
     whole, rationales = runs("", 0.90, 0.90, 0.90), runs("-rationale-only", 0.901, 0.899, 0.90)
     predictions = runs("-prediction-only", 0.86, 0.861, 0.859)
     said = what_carries(comparisons(aggregates(whole + rationales + predictions)), TITLES)
-    assert "0.0 and −4.0 points on <b>reviews, 2 layers x 384, so the rationales do all of it" in said
+    assert "0.0 [−0.2, +0.2] and −4.0 [" in said and "at REKD's learning rate" in said
+    assert "points on <b>reviews, 2 layers x 384, so the rationales do all of REKD's gain" in said
     poor = runs("-rationale-only", 0.85, 0.851, 0.849)
-    assert "−5.0 and −4.0 points on" in (said := what_carries(comparisons(aggregates(whole + poor + predictions)), {}))
+    assert "−5.0 [" in (said := what_carries(comparisons(aggregates(whole + poor + predictions)), {}))
     assert "so the rationales" not in said and what_carries(comparisons(aggregates(whole + poor)), {}) == ""
