@@ -18,6 +18,7 @@ from torch import Tensor
 from rekd import masks
 from rekd.bench.answers import Answer, answer, inputs, ours, ways
 from rekd.bench.page import machine
+from rekd.bench.timing import seconds_of
 from rekd.bench.train import limit
 from rekd.errors import reason
 from rekd.files import write_json
@@ -98,12 +99,7 @@ def _turns(runs: dict[str, Answer], model: RationaleModel, batch: Batch) -> dict
 
 
 def _seconds(run: Answer, model: RationaleModel, batch: Batch) -> float:
-    wait = torch.cuda.synchronize if batch.unit_mask.device.type == "cuda" else lambda: None
-    wait()
-    since = time.perf_counter()
-    run(model, batch)
-    wait()
-    return time.perf_counter() - since
+    return seconds_of(lambda: run(model, batch), batch.unit_mask.device)
 
 
 def _measured(begun: Measured, taken: list[float]) -> Measured:

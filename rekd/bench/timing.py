@@ -64,11 +64,16 @@ def timed(make: Callable[[], Step], device: torch.device, compiled: bool = False
         step = make()
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        first = seconds_of(lambda: [step(number) for number in range(BEGIN)], device)
+        first = _begin(step, device)
         taken, after = _blocks(step, device)
         seen, memory = _looked_into(step, after, device)
     first, again = (cold, first) if compiled else (first, None)
     return Measured(statistics.median(taken), min(taken), max(taken), first, memory, seen, again, parts)
+
+
+def _begin(step: Step, device: torch.device) -> float:
+    """Seconds of the steps to the first that is replayed."""
+    return seconds_of(lambda: [step(number) for number in range(BEGIN)], device)
 
 
 def _looked_into(step: Step, number: int, device: torch.device) -> tuple[Profile | None, int]:
@@ -109,7 +114,7 @@ def _compile_once(make: Callable[[], Step], device: torch.device) -> tuple[float
     _forget(device)
     counted.clear()
     step = make()
-    first = seconds_of(lambda: [step(number) for number in range(BEGIN)], device)
+    first = _begin(step, device)
     parts = {part: sum(sum(counted.get(name, ())) for name in names) for part, names in COMPILING.items()}
     torch.compiler.reset()
     clear_inductor_caches()

@@ -157,9 +157,8 @@ def _beside(kinds: tuple[str, str], held: Sequence[Comparison], titles: Mapping[
         theirs = _published(task, *kinds)
         if ours and theirs:
             told.append(f"{_range(ours)} on {titles.get(task, task)} (the paper's two models {_range(theirs)})")
-            other += (
-                [titles.get(task, task)] if {value > 0 for value in ours} != {value > 0 for value in theirs} else []
-            )
+            differs = {value > 0 for value in ours} != {value > 0 for value in theirs}
+            other += [titles.get(task, task)] if differs else []
     signs = f"of another sign on {' and '.join(other)}" if other else "of the same sign"
     return f"{title.replace(' - ', ' − ')} is, in points, {', '.join(told)}: {signs}." if told else ""
 
