@@ -7,8 +7,8 @@ import logging
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Hashable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, suppress
 
 import torch
 from accelerate import Accelerator
@@ -46,11 +46,21 @@ def engine_of(config: TrainConfig, accelerator: Accelerator) -> str:
     return config.engine
 
 
-def uncompiled():
-    """Within, what was compiled for a step runs as it is written: batches of another shape would compile it anew."""
+_PLAIN = threading.RLock()
+"""The compiler's stance is the process's: of two threads, one would set back what the other had set, and keep it."""
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Within, what was compiled for a step runs as it is written: batches of another shape would compile it anew.
+
+    Of several threads one at a time is within.
+    """
     if "torch._dynamo" not in sys.modules:  # nothing was compiled
-        return nullcontext()
-    return torch.compiler.set_stance("force_eager")
+        yield
+        return
+    with _PLAIN, torch.compiler.set_stance("force_eager"):
+        yield
 
 
 def ready_compiler() -> threading.Thread:

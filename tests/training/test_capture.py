@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -51,3 +52,32 @@ def test_a_run_begins_it_before_it_reads_anything(monkeypatch, tmp_path, engine,
     (tmp_path / "run").mkdir()
     with pytest.raises(ValueError, match=f"begun {times}"):
         fit.fit(CONFIG, tmp_path / "run", cpu=True)
+
+
+def test_what_was_compiled_runs_compiled_again_after_two_threads_ran_it_as_it_is():
+    import torch._dynamo  # noqa: F401  # loaded where something was compiled
+
+    built, within, begun = [], threading.Event(), threading.Event()
+    twice = torch.compile(lambda x: 2 * x, backend=lambda graph, _: built.append(1) or graph.forward)
+
+    def first() -> None:
+        with capture.uncompiled():
+            within.set()
+            begun.wait(10)
+            time.sleep(0.1)  # time for the second to be within too, and to keep what it finds as what was before
+
+    def second() -> None:
+        within.wait(10)
+        begun.set()
+        with capture.uncompiled():
+            time.sleep(0.2)  # the first is out by now
+            twice(torch.ones(2))
+
+    threads = [threading.Thread(target=work) for work in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert not built
+    twice(torch.ones(2))
+    assert built == [1]
