@@ -39,7 +39,10 @@ def leaks(
     st.html(leak_table(shares))
     reports = filter(None, (stored(result.report) for result in held))
     st.caption(f"{ABOUT} {counts(list(reports))}")
-    if rows := selecting(groups):
+    rows = selecting(groups)
+    if groups and not rows:
+        st.caption("No row of the table at the top has masks of its own whose leaks were measured.")
+    if rows:
         with st.expander(
             "Row by row, beside the accuracy: the rows of the table at the top", icon=":material/table_rows:"
         ):

@@ -9,7 +9,7 @@ import streamlit as st
 from rekd.results.summary import RULES
 from rekd.ui import results_charts, results_points
 from rekd.ui import results_state as state
-from rekd.ui.components import TOOLS
+from rekd.ui.components import TOOLS, plain
 from rekd.ui.results_groups import Group, measured, run_title, runs_of
 from rekd.ui.results_run import details
 from rekd.ui.results_tried import tried
@@ -17,7 +17,7 @@ from rekd.ui.results_tried import tried
 if TYPE_CHECKING:
     from rekd.ui.results_view import Drawing
 
-CHART = "r_frontier"
+CHART, CLICKED = "r_frontier", "r_clicked"
 NO_RUN = "Choose a run, or click a point"
 
 
@@ -67,6 +67,7 @@ def _picked() -> None:
     points = st.session_state[CHART]["selection"]["points"]
     if keys := [point["customdata"][0] for point in points if point.get("customdata")]:
         state.change(run=keys[0])
+        st.session_state[CLICKED] = True
 
 
 def _run(page: Drawing, group: Group, run: str) -> None:
@@ -76,6 +77,8 @@ def _run(page: Drawing, group: Group, run: str) -> None:
     names = {"": NO_RUN} | {key: run_title(*pair) for key, pair in held.items()}
     widget = state.widget("run", run if run in held else "")
     st.selectbox("A run", options, format_func=names.get, width=480, **widget)
+    if st.session_state.pop(CLICKED, False) and run in held:  # on most screens its card is out of sight
+        st.toast(f"Open below the chart: {plain(names[run])}", icon=":material/arrow_downward:")
     if run in held:
         details(*held[run], page.titles[group.task], page.found, page.home)
 

@@ -86,8 +86,11 @@ class Drawing:
         """No row is left: a button for each part of the protocol that has rows of what is chosen."""
         parts = PARTS if self.found.results else (ALL,)
         held = [name for name in parts if self._has(replace(self.chosen, part=name))]
-        where = "Other parts of the protocol have rows of it:" if held else "Choose another task, size or kind."
-        st.info(f"No row of this part is left by this choice. {where}", icon=":material/filter_alt_off:")
+        yours = self.chosen.part == YOURS
+        none = "No run of yours is among this choice." if yours else "No row of this part is left by this choice."
+        others = "Parts of the protocol that have" if yours else "Other parts of the protocol have"
+        where = f"{others} rows of it:" if held else "Choose another task, size or kind."
+        st.info(f"{none} {where}", icon=":material/filter_alt_off:")
         for name in held:
             st.button(PART_NAMES[name], key=f"r_part_{name}", on_click=state.change, kwargs={"part": name})
 

@@ -11,7 +11,7 @@ from results_page import charts, forests, lines, looked_at, page, rows, selectio
 
 from rekd import checkpoints
 from rekd.results.record import write_results
-from rekd.ui import jumps
+from rekd.ui import jumps, results_student
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
 
@@ -122,6 +122,12 @@ def test_your_runs_alone_are_compared_with_nothing(root, many):
     assert forests(page(root)) and not forests(page(root, part="yours"))
 
 
+def test_one_without_runs_is_told_so_and_led_to_those_that_there_are(root, many):
+    at = page(root, part="yours", task="cifar100")
+    assert "No run of yours is among this choice. Parts of the protocol that have rows of it:" in said(at)
+    assert [button.label for button in at.button if button.key.startswith("r_part_")]
+
+
 def test_every_row_has_its_command(root, many):
     at = page(root)
     box = picked(at, "r_again")
@@ -196,8 +202,6 @@ def test_a_measured_model_in_explore_leads_to_its_run(house, file):
 
 
 def test_a_click_on_a_point_chooses_its_run_and_one_beside_all_points_keeps_it(root, many, monkeypatch):
-    from rekd.ui import results_student
-
     asked, session = [], {}
     monkeypatch.setattr(results_student.st, "session_state", session)
     monkeypatch.setattr(results_student.state, "change", lambda **values: asked.append(values))
@@ -205,6 +209,15 @@ def test_a_click_on_a_point_chooses_its_run_and_one_beside_all_points_keeps_it(r
         session[results_student.CHART] = {"selection": {"points": points}}
         results_student._picked()
     assert asked == [{"run": "imdb-2-layers-re-seed-2029"}], "a mean has no run, and neither has an empty place"
+
+
+def test_a_run_that_was_clicked_is_said_to_be_open_once_and_a_chosen_one_is_in_sight(root, many):
+    at = page(root, run="imdb-2-layers-re-seed-2029")
+    assert not at.toast
+    at.session_state[results_student.CLICKED] = True
+    (toast,) = sound(at.run()).toast
+    assert toast.value == "Open below the chart: RE, seed 2029, leaky"
+    assert not sound(at.run()).toast
 
 
 def test_another_rule_moves_the_points(root, many):
@@ -235,7 +248,9 @@ def test_what_is_selected_has_a_table_a_task_of_the_rows_that_are_shown(root, ma
     assert "of all 44.0" in lines(images)["cifar10-64x3-re"] and "stop words" not in images
     assert "the outermost ring" in said(at) and "as scikit-learn lists them" in said(at), "every column has its help"
     assert len(selections(page(root, task="imdb", kind="re"))) == 1
-    assert not selections(page(root, kind="cls")), "nothing is selected there"
+    at = page(root, kind="cls")
+    assert not selections(at) and "has masks of its own whose leaks were measured" in said(at), "nothing is selected"
+    assert "whose leaks were measured" not in said(page(root))
 
 
 def test_examples_that_only_rekd_gets_right_are_a_click_away(root, house, many, monkeypatch):
