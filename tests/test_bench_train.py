@@ -65,6 +65,14 @@ def test_steps_are_chosen_by_their_names(monkeypatch, capsys):
     assert "--only chooses among the steps of train, and infer has none" in capsys.readouterr().err
 
 
+def test_pytorch_s_profiler_says_nothing_between_the_lines_of_a_table_unless_it_is_asked_to(monkeypatch):
+    monkeypatch.setenv("KINETO_LOG_LEVEL", "0")
+    monkeypatch.setenv("TORCH_CPP_LOG_LEVEL", "")
+    monkeypatch.delenv("TORCH_CPP_LOG_LEVEL")
+    assert main(["bench", "train", "--only", "third"]) == 2
+    assert os.environ["KINETO_LOG_LEVEL"] == "0" and os.environ["TORCH_CPP_LOG_LEVEL"] == "ERROR"
+
+
 def test_the_plain_step_reads_its_terms_and_asks_its_teacher_at_every_step(monkeypatch):
     asked = []
     step = train.plain_step(TINY, CPU)

@@ -148,7 +148,13 @@ def _add_bench(commands) -> None:
     parser.set_defaults(run=_bench)
 
 
+QUIET = {"KINETO_LOG_LEVEL": "99", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+"""Of PyTorch, without the lines of its profiler, which would stand between those of a table."""
+
+
 def _bench(arguments: argparse.Namespace) -> int:
+    for name, level in QUIET.items():  # read when torch is imported
+        os.environ.setdefault(name, level)
     from rekd.bench.app import bench_app
     from rekd.bench.infer import bench_infer
     from rekd.bench.live import bench_live
