@@ -39,7 +39,7 @@ def test_a_run_in_the_foreground_says_at_once_where_it_writes_and_then_how_far_i
     first, *lines, _, _ = capsys.readouterr().out.splitlines()
     assert first == f"Trains re on digits for 4 steps, in {tmp_path / 'run'}."
     assert [line.split(",")[0] for line in lines] == [f"step {step} of 4" for step in range(5)]
-    assert "loss" in lines[-1] and "best dev accuracy" in lines[-1] and "left" in lines[-1]
+    assert "loss" in lines[-1] and "best dev accuracy" in lines[-1] and "left" in lines[-2]
     assert called(tmp_path / "run") == "RE · digits · seed 2026"
 
 

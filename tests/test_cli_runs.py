@@ -103,6 +103,14 @@ def test_runs_started_one_by_one_have_names_and_the_teachers_recipe_its_role(que
     ]
 
 
+def test_seeds_are_written_as_in_the_form_and_each_is_queued_once(queued, tmp_path, capsys):
+    given = ["runs", "start", "--task", "digits", "--kind", "re", "--at", str(tmp_path), "--seeds"]
+    assert main([*given, "2026-2028,2026"]) == 0
+    assert [plan.config.seed for plan in queued] == [2026, 2027, 2028]
+    assert main([*given, "five"]) == 2
+    assert "--seeds is 'five'; write seeds as whole numbers" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["runs", "data"])
 def test_a_command_alone_says_which_it_has(command, capsys):
     assert main([command]) == 2

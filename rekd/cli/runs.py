@@ -138,10 +138,12 @@ def _members(text: str) -> list[str]:
 
 
 def _seeds(text: str | None) -> tuple[int, ...]:
+    from rekd.training.seeds import read_seeds
+
     try:
-        return tuple(int(part) for part in text.split(",")) if text else ()
-    except ValueError:
-        raise ValueError(f"--seeds is {text!r}; write whole numbers such as 2026,2027,2028") from None
+        return read_seeds(text) if text else ()
+    except ValueError as fault:
+        raise ValueError(f"--seeds is {text!r}; {fault}") from None
 
 
 def _stop(arguments: argparse.Namespace) -> int:

@@ -35,15 +35,21 @@ def plainly(function: Callable, *key: Hashable) -> None:
 def engine_of(config: TrainConfig, accelerator: Accelerator) -> str:
     """How a run's steps are made here: eager, graph or compile.
 
-    Several processes, and devices other than CUDA's, run eagerly whatever was asked for, and the log says so.
+    Several processes, and devices other than CUDA's, run eagerly whatever was asked for, see `engine_said`.
     """
     if accelerator.device.type != "cuda" or accelerator.num_processes > 1:
-        if config.engine in ("graph", "compile"):
-            LOG.warning("Steps run one kernel at a time: engine %s is for one process on an NVIDIA GPU.", config.engine)
         return "eager"
     if config.engine == "auto":
         return "compile" if config.steps >= REPAID else "graph"
     return config.engine
+
+
+def engine_said(config: TrainConfig, accelerator: Accelerator) -> str:
+    """`engine_of`, and where another was asked for the log says so."""
+    engine = engine_of(config, accelerator)
+    if engine == "eager" and config.engine in ("graph", "compile"):
+        LOG.warning("Steps run one kernel at a time: engine %s is for one process on an NVIDIA GPU.", config.engine)
+    return engine
 
 
 _PLAIN = threading.RLock()

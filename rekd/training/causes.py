@@ -13,6 +13,7 @@ SCARCE = 0.05
 """Share of free memory below which a process that vanished was most likely ended for want of it."""
 STARTED = "== started"
 """Begins the line that stands in a log before what each of its run's processes says."""
+AGAIN = "Resume it: it goes on from its last state, or begins anew where none was saved yet."
 TAIL = 40
 """Lines of a log that are shown."""
 
@@ -42,7 +43,7 @@ def cause_of_gone(heartbeat: float, free: float, log: Path) -> str:
         heartbeat: its last sign of life, Unix seconds. free: share of memory that was free then. log: its output.
     """
     if psutil.boot_time() > heartbeat > 0:
-        return "The machine was switched off or restarted while it was at work. Resume it from its last state."
+        return f"The machine was switched off or restarted while it was at work. {AGAIN}"
     said = _last_start(tail(log))
     if any("MemoryError" in line or "out of memory" in line.lower() for line in said):
         return "Out of memory: its log says so. Duplicate it with a larger accumulation or a smaller batch."
@@ -54,7 +55,7 @@ def cause_of_gone(heartbeat: float, free: float, log: Path) -> str:
     if any(line.startswith("Traceback") for line in said):
         return f"Its process ended by an error of its own, the last line of its log: {said[-1]}"
     silent = "" if said else ", without a word in its log"
-    return f"Its process was killed from outside{silent}. Resume it from its last state."
+    return f"Its process was killed from outside{silent}. {AGAIN}"
 
 
 def _last_start(lines: list[str]) -> list[str]:

@@ -21,7 +21,7 @@ from rekd.training.blueprint import NotHere
 from rekd.training.report import devices
 from rekd.training.rows import at_hand, row_count
 from rekd.training.runs import Run, all_runs
-from rekd.training.setup import NotAMatch, check_teacher, missing_folder
+from rekd.training.setup import NotAMatch, batch_fault, check_teacher, missing_folder
 from rekd.training.status import ACTIVE
 
 MOST_SIDE = 2048
@@ -234,8 +234,8 @@ def fault_of_patches(values: Mapping[str, Any]) -> str:
 
 def _of_schedule(config: TrainConfig) -> list[str]:
     said, size = [], row_count(config.task, "train")
-    if size and config.batch_size > size:
-        said.append(f"A batch of {config.batch_size:,} is larger than the {size:,} examples of train; make it smaller.")
+    if size and (fault := batch_fault(config.batch_size, size)):
+        said.append(fault)
     if config.kind in ("re", "rekd") and config.tau_end > config.tau_start:
         said.append(
             f"The temperature would rise from {config.tau_start:g} to {config.tau_end:g}; it must fall, so that masks "

@@ -23,7 +23,7 @@ from rekd.files import replaced_folder, write_json, write_text
 from rekd.models import RationaleModel
 from rekd.training.about import role_of
 from rekd.training.board import check_report, reported
-from rekd.training.capture import engine_of, ready_compiler
+from rekd.training.capture import engine_said, ready_compiler
 from rekd.training.card import model_card, words_card
 from rekd.training.evaluate import fit_cut
 from rekd.training.health import Health
@@ -138,7 +138,7 @@ def fit(
 def _fit(config: TrainConfig, run: Path, accelerator: Accelerator, stop, heart: Heart | None, tell: Tell) -> Info:
     set_seed(config.seed)
     torch.set_float32_matmul_precision("high")
-    if engine_of(config, accelerator) == "compile":
+    if engine_said(config, accelerator) == "compile":
         ready_compiler()
     setup = prepare(config, accelerator.device)
     if setup.teacher and pays(config, setup.feed.taught, setup.feed.size):

@@ -10,7 +10,7 @@ EVERY = 5.0
 
 
 class Teller:
-    """Called after every step; says how far the run is where the last word was some seconds ago.
+    """Called after every step; says how far the run is where the last word was some seconds ago, and after the last.
 
     Args:
         steps: of the whole run. say: takes a line. clock: seconds.
@@ -30,7 +30,7 @@ class Teller:
         now = self.clock()
         if self.first is None:  # where the run begins, or goes on
             self.first = (now, step)
-        if now - self.last < EVERY:
+        if now - self.last < EVERY and (step < self.steps or step == self.first[1]):
             return
         self.last = now
         values = [f"{name} {value:.3f}" for name, value in known.items()]
@@ -38,7 +38,7 @@ class Teller:
 
     def _left(self, now: float, step: int) -> list[str]:
         began, before = self.first
-        if step <= before:
+        if step <= before or step == self.steps:
             return []
         seconds = (now - began) / (step - before) * (self.steps - step)
         return [f"about {seconds / 60:.0f} minutes left" if seconds >= 90 else f"about {seconds:.0f} s left"]

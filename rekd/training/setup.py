@@ -127,6 +127,7 @@ def prepare(
         teacher: in place of the one that the configuration names. train_rows, dev_rows: at most so many are read.
 
     Raises:
+        ValueError: a batch is larger than train.
         NotAMatch: the teacher reads other units or classes. BackboneMissing, DataMissing, CheckpointError: as they say.
     """
     spec = trainable(config.task)
@@ -139,10 +140,19 @@ def prepare(
     if teacher is not None:
         check_teacher(teacher, model.config)
     train, dev = load_split(config.task, "train", train_rows), load_split(config.task, "dev", dev_rows)
+    if train_rows is None and (fault := batch_fault(config.batch_size, len(train))):
+        raise ValueError(fault)
     used = min(config.dev_limit or len(dev), len(dev))
     rows = np.arange(used) * len(dev) // used  # spread over the split, which may hold one class after the other
     feed = make_feed(config, train, reader, teacher, device)
     return Setup(config, spec, model, reader, feed, encode(dev.take(rows), reader, rows).to(device), dev, rows, teacher)
+
+
+def batch_fault(batch: int, examples: int) -> str:
+    """Why a batch can't be so large; "" where it can."""
+    if batch <= examples:
+        return ""
+    return f"A batch of {batch:,} is larger than the {examples:,} examples of train; make it smaller."
 
 
 def make_feed(config: TrainConfig, train: Split, reader, teacher: Checkpoint | None, device: torch.device) -> Feed:
@@ -194,9 +204,13 @@ def begin_from(model: RationaleModel, source: Checkpoint) -> None:
     """Give both towers the weights of a checkpoint's predictor, the predictor its classifier too.
 
     Raises:
-        NotAMatch: the checkpoint has another backbone, other classes or other inputs.
+        NotAMatch: the checkpoint is of another kind than cls, or has another backbone, other classes or other inputs.
     """
     mine, theirs = model.config, source.info.config
+    if theirs.kind != "cls":
+        raise NotAMatch(
+            f"{source.info.name} is of kind {theirs.kind!r}; start from one of kind cls, which has read everything"
+        )
     if (mine.arch, mine.reader, mine.classes) != (theirs.arch, theirs.reader, theirs.classes):
         raise NotAMatch(
             f"{source.info.name} has another backbone, reader or classes than this run; start from one with the same"

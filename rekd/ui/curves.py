@@ -192,6 +192,7 @@ def _band(band: tuple[float, float], axis: str) -> dict[str, Any]:
 
 def _trace(line: Line, panel: int) -> dict[str, Any]:
     x, y = thin(line.x, line.y)
+    alone = sum(value is not None for value in y) == 1  # has no line yet, and would not be seen
     return {
         "type": "scatter",
         "x": np.array(x or [np.nan]),  # an array is sent packed, and a line without a point would leave the legend
@@ -199,7 +200,7 @@ def _trace(line: Line, panel: int) -> dict[str, Any]:
         "xaxis": "x",
         "yaxis": _axis("y", panel),
         "name": escaped(line.name),
-        "mode": line.mode,
+        "mode": "lines+markers" if alone and line.mode == "lines" else line.mode,
         "line": {"color": line.colour, "dash": line.dash, "width": line.width},
         "marker": {"color": line.colour, "size": SIZES.get(line.symbol, 6), "symbol": line.symbol},
         "opacity": line.opacity,

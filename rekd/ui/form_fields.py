@@ -11,6 +11,7 @@ import streamlit as st
 from rekd.training import choices
 from rekd.training.options import HELP
 from rekd.training.report import devices
+from rekd.training.seeds import read_seeds, seeds_text
 from rekd.training.turns import canonical
 from rekd.ui import form_state, runs
 from rekd.ui.components import plain
@@ -42,6 +43,8 @@ FROM = {
 """Where a field's default comes from."""
 LARGEST = 2**53 - 1
 """The largest whole number that a browser holds exactly."""
+WAITS = " · "
+"""Between a device's name and how many runs wait there."""
 
 
 def help_of(name: str) -> str:
@@ -128,12 +131,12 @@ def choose_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
 
     def take(text: str) -> None:
         try:
-            change(seeds=form_state.read_seeds(text))
+            change(seeds=read_seeds(text))
         except ValueError as fault:
             form_state.complain("seeds", f"“{text[:30]}”: {fault}")
 
     about = "Of weights, order and masks. Each seed is a run of its own: 2026-2028 queues three."
-    st.text_input("Seeds", help=about, **bound("f_seeds", form_state.seeds_text(seeds), take))
+    st.text_input("Seeds", help=about, **bound("f_seeds", seeds_text(seeds), take))
     said_below(form_state.complaint("seeds"))
     return tuple(seeds)
 
@@ -145,8 +148,9 @@ def choose_device(chosen: str, root: Path) -> str:
     waiting = queues(root)
     titles = {name: f"{name}{_waiting(waiting.get(canonical(name), 0))}" for name in here}
     about = "Where it trains: cuda is an NVIDIA GPU, mps Apple's, cpu the processor. Runs of one device take turns."
-    widget = bound("f_device", device, lambda new: change(device=new))
-    st.selectbox("Device", here, format_func=titles.get, help=about, **widget)
+    # A title's number of runs may have changed since the browser got it, whose title then comes back for the name.
+    widget = bound("f_device", device, lambda new: change(device=new.split(WAITS)[0]))
+    st.selectbox("Device", here, format_func=lambda name: titles.get(name, name), help=about, **widget)
     said_below(f"{chosen} is not here; {device} is taken." if chosen and chosen not in here else "")
     return device
 
@@ -161,4 +165,4 @@ def queues(root: Path) -> dict[str, int]:
 
 
 def _waiting(count: int) -> str:
-    return "" if not count else f" · {count} run{'s' if count > 1 else ''} before it"
+    return "" if not count else f"{WAITS}{count} run{'s' if count > 1 else ''} before it"

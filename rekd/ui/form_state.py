@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -11,14 +10,13 @@ from typing import Any
 import streamlit as st
 
 from rekd.config import KINDS, PRESETS, TrainConfig
+from rekd.training.seeds import read_seeds, seeds_text
 
 OTHERS = ("run", "runs", "new")
 """Query parameters of the page around the form; they are left as they are."""
 FIELDS = {f.name: f for f in fields(TrainConfig) if f.name != "seed"}
 CHOICES = {"kind": KINDS, "preset": tuple(PRESETS)}
 """Fields that decide where the form starts: with another value there is no form to say what is wrong with it."""
-MOST_SEEDS = 50
-HIGHEST = 2**31
 
 
 @dataclass(frozen=True)
@@ -143,34 +141,6 @@ def read_value(name: str, text: str) -> Any:
             raise ValueError(f"{name} is {text!r}; it must be a number")
         return value
     return text
-
-
-def read_seeds(text: str) -> tuple[int, ...]:
-    """Seeds from `2026`, `2026, 2030` or `2026-2028`, in order and each once.
-
-    Raises:
-        ValueError: a sentence that says what was expected.
-    """
-    out: list[int] = []
-    for part in re.split(r"[,;\s]+", text.replace("–", "-").strip().strip(",;")):
-        first, dash, last = part.partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()) or len(first) > 10 or len(last) > 10:
-            raise ValueError("write seeds as whole numbers, such as 2026, 2027 or 2026-2028.")
-        numbers = range(int(first), int(last if dash else first) + 1)
-        if not numbers or len(numbers) > MOST_SEEDS or numbers[-1] >= HIGHEST:
-            raise ValueError(f"give from 1 to {MOST_SEEDS} seeds, each from 0 to {HIGHEST - 1:,}, the smaller first.")
-        out += numbers
-    seeds = tuple(dict.fromkeys(out))
-    if len(seeds) > MOST_SEEDS:
-        raise ValueError(f"give at most {MOST_SEEDS} seeds.")
-    return seeds
-
-
-def seeds_text(seeds: Sequence[int]) -> str:
-    """Seeds as `read_seeds` reads them, rows of neighbours as a span."""
-    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
-        return f"{seeds[0]}-{seeds[-1]}"
-    return ", ".join(map(str, seeds))
 
 
 def _quote(text: str) -> str:

@@ -46,7 +46,7 @@ def test_a_run_begins_it_before_it_reads_anything(monkeypatch, tmp_path, engine,
     def prepare(*_):
         raise ValueError(f"begun {len(begun)}")
 
-    monkeypatch.setattr(fit, "engine_of", lambda *_: engine)
+    monkeypatch.setattr(fit, "engine_said", lambda *_: engine)
     monkeypatch.setattr(fit, "ready_compiler", lambda: begun.append(engine))
     monkeypatch.setattr(fit, "prepare", prepare)
     (tmp_path / "run").mkdir()

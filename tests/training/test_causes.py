@@ -34,6 +34,7 @@ def test_a_process_that_vanished_is_told_by_what_is_left_of_it(tmp_path):
     log, now = tmp_path / "log.txt", time.time()
     assert "restarted" in cause_of_gone(psutil.boot_time() - 5, 0.5, log)
     assert "killed from outside" in cause_of_gone(now, 0.5, log)
+    assert "or begins anew where none was saved yet" in cause_of_gone(now, 0.5, log)
     assert "want of memory: 2% was free" in cause_of_gone(now, 0.02, log)
     log.write_text("Traceback\nnumpy._core._exceptions._ArrayMemoryError: Unable to allocate\n")
     assert "its log says so" in cause_of_gone(now, 0.5, log)

@@ -17,9 +17,14 @@ def told(moments, steps=600, begin=0, known=None):
 
 
 def test_a_line_comes_every_few_seconds_whatever_a_step_takes():
-    assert len(told([0.01 * n for n in range(1, 2001)])) == int(20 / EVERY)
+    assert len(told([0.01 * n for n in range(1, 2001)], steps=9000)) == int(20 / EVERY)
     assert len(told([7.0, 14.0, 21.0])) == 3
     assert told([0.1, 0.2]) == []
+
+
+def test_the_last_step_is_told_however_soon_and_where_nothing_was_done_nothing_is():
+    assert told([0.1, 0.2], steps=2, known={"loss": 0.5}) == ["step 2 of 2, loss 0.500"]
+    assert told([], steps=2, begin=2) == []
 
 
 def test_a_line_says_step_values_and_what_is_left_of_the_time():

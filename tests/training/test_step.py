@@ -12,7 +12,7 @@ from stepping import drawn, made, told, weights
 
 from rekd.config import TrainConfig
 from rekd.models.backbone import fixed_shapes
-from rekd.training.capture import BUCKETS, REPAID, engine_of, plainly
+from rekd.training.capture import BUCKETS, REPAID, engine_of, engine_said, plainly
 from rekd.training.feed import Feed
 from rekd.training.step import _seeds, learning_rate
 from rekd.training.working import PURE, Working, compile_parts
@@ -160,7 +160,8 @@ def test_a_cpu_makes_its_steps_eagerly_and_says_so_where_something_else_was_aske
     step = made("image", engine="eager")
     for asked, said in (("auto", 0), ("eager", 0), ("graph", 1), ("compile", 2)):
         config = step.config.__class__(**{**step.config.to_dict(), "engine": asked, "steps": REPAID})
-        assert engine_of(config, step.accelerator) == "eager" and len(caplog.messages) == said
+        assert engine_of(config, step.accelerator) == engine_said(config, step.accelerator) == "eager"
+        assert len(caplog.messages) == said, "once, where it is said"
     assert "engine compile is for one process on an NVIDIA GPU" in caplog.text
 
 

@@ -243,6 +243,8 @@ def test_a_single_value_is_a_point_that_can_be_seen():
     assert len(short.x) == 1 and "markers" in short.mode and "markers" not in long.mode
     seeds = compare([(f"r{seed}", lines_of(RE, 3), replace(RE, seed=seed)) for seed in (1, 2)]).data
     assert ["markers" in trace.mode for trace in seeds] == [True] * 3, "their mean too"
+    first, later = (charts.losses(lines_of(RE, count), RE).data[0] for count in (1, 3))
+    assert first.mode == "lines+markers" and later.mode == "lines"
 
 
 def test_a_name_is_shown_letter_by_letter_and_no_longer_than_fits():

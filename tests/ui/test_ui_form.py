@@ -38,6 +38,17 @@ def test_seeds_queue_a_run_each_for_the_students_alone(started):
     assert [plan.config.seed for plan in started] == [2026, 2026, 2026, 2026, 2027, 2027, 2028, 2028]
 
 
+def test_a_device_whose_title_had_another_number_of_runs_is_that_device(monkeypatch):
+    """A browser sends the title that it got, which is none of today's where a run ended meanwhile."""
+    monkeypatch.setattr("rekd.ui.form_fields.queues", lambda root: {"cpu": 1})
+    monkeypatch.setattr("rekd.ui.form_fields.devices", lambda: ["cuda", "cpu"])
+    at = opened()
+    assert "cpu · 1 run before it" in named(at, "f_device").options
+    named(at, "f_device").options.append("cpu · 2 runs before it")
+    at = given(at, "f_device", "cpu · 2 runs before it")
+    assert address(at)["device"] == "cpu" and "is not here" not in said(at) and named(at, "f_device").value == "cpu"
+
+
 def test_seeds_that_can_not_be_read_change_nothing():
     at = given(given(opened(), "f_seeds", "5, 6"), "f_seeds", "five")
     assert "“five”: write seeds as whole numbers" in said(at)

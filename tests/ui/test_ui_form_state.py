@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rekd.config import TrainConfig
-from rekd.ui.form_state import FIELDS, Choice, address, parse, read_seeds, seeds_text
+from rekd.ui.form_state import FIELDS, Choice, address, parse
 
 LINES = {"laptop": ("cls", "teacher", "re", "rekd"), "paper": ("cls", "teacher", "re", "rekd")}
 
@@ -76,24 +76,3 @@ def test_what_the_page_keeps_there_is_not_the_form_s():
 def test_no_address_raises(params):
     found, _ = parse(params, LINES)
     assert parse(address(found), LINES)[0] == found
-
-
-@pytest.mark.parametrize(
-    ("text", "seeds"),
-    [
-        ("2026", (2026,)),
-        ("2026, 2030", (2026, 2030)),
-        ("2026-2028", (2026, 2027, 2028)),
-        ("1–3;9", (1, 2, 3, 9)),
-        ("4 4 4", (4,)),
-    ],
-)
-def test_seeds_as_people_write_them(text, seeds):
-    assert read_seeds(text) == seeds
-    assert read_seeds(seeds_text(seeds)) == seeds
-
-
-@pytest.mark.parametrize("text", ["", "a", "-1", "1-", "3-1", "1-999", "99999999999", "1.5", "²"])
-def test_seeds_that_are_none(text):
-    with pytest.raises(ValueError, match="seeds"):
-        read_seeds(text)
