@@ -176,13 +176,18 @@ def _y_axis(panel: Panel, domain: tuple[float, float]) -> dict[str, Any]:
         "anchor": "x",
         "type": "log" if (wide if log is None else log) else "linear",
         "tickformat": panel.ticks,
-        "rangemode": "tozero" if panel.from_zero else "normal",
+        "rangemode": "tozero" if panel.from_zero else _below_zero(panel.lines),
         "automargin": True,
         "nticks": 6,
         **(
             {"dtick": 1} if wide and log is not False else _decades(panel.lines) if log else {}
         ),  # whole decades if wide
     }
+
+
+def _below_zero(lines: Iterable[Line]) -> str:
+    """Plotly's word for whether the axis may go there: around a lone value it takes one more to each side."""
+    return "normal" if any(value < 0 for line in lines for value in line.y if value is not None) else "nonnegative"
 
 
 def _band(band: tuple[float, float], axis: str) -> dict[str, Any]:

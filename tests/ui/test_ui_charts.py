@@ -245,6 +245,9 @@ def test_a_single_value_is_a_point_that_can_be_seen():
     assert ["markers" in trace.mode for trace in seeds] == [True] * 3, "their mean too"
     first, later = (charts.losses(lines_of(RE, count), RE).data[0] for count in (1, 3))
     assert first.mode == "lines+markers" and later.mode == "lines"
+    assert charts.accuracy_and_rate(lines_of(RE, 1), RE).layout.yaxis.rangemode == "nonnegative", "none is below 0"
+    signed = charts.losses([line | {"rate": -0.1} for line in lines_of(RE, 1)], RE)
+    assert signed.layout.yaxis2.rangemode == "normal"
 
 
 def test_a_name_is_shown_letter_by_letter_and_no_longer_than_fits():
