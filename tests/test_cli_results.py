@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from helpers import tiny_checkpoints
-from results.made import made, some
+from results.made import made, some, written
 from workers import small
 
 from rekd import checkpoints
@@ -23,7 +23,7 @@ from rekd.training.status import Status, write_status
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "results.parquet"
-    write_results(path, some())
+    path.write_bytes(written())
     return path
 
 

@@ -67,9 +67,9 @@ def everything():
 
 
 @pytest.fixture
-def many(file, everything):
+def many(file):
     """A file of them."""
-    from rekd.results.record import write_results
+    from results.made import written
 
-    write_results(file, everything)
+    file.write_bytes(written())
     return file
