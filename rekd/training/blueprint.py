@@ -13,7 +13,8 @@ import torch
 from rekd.config import ModelConfig, ReaderConfig, TrainConfig
 from rekd.data import TASKS, TaskSpec
 from rekd.imports import uncollected
-from rekd.training.setup import image_model, layers_of, resolve
+from rekd.training.setup import resolve
+from rekd.training.untrained import image_model, layers_of
 
 
 class NotHere(OSError):

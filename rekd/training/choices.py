@@ -21,8 +21,9 @@ from rekd.training.blueprint import NotHere
 from rekd.training.report import devices
 from rekd.training.rows import at_hand, row_count
 from rekd.training.runs import Run, all_runs
-from rekd.training.setup import NotAMatch, batch_fault, check_teacher, missing_folder
+from rekd.training.setup import batch_fault, check_teacher
 from rekd.training.status import ACTIVE
+from rekd.training.untrained import NotAMatch, missing_folder
 
 MOST_SIDE = 2048
 """Pixels a side: beyond, a picture has more patches than a transformer of ours can look at."""

@@ -171,7 +171,8 @@ def _stand_in(values: Mapping[str, Any], device):
     from rekd.checkpoints import Checkpoint, Info
     from rekd.config import TrainConfig
     from rekd.data import TASKS
-    from rekd.training.setup import new_model, resolve
+    from rekd.training.setup import resolve
+    from rekd.training.untrained import new_model
 
     config = resolve(TrainConfig.from_dict({**values, "start": ""}))
     model, reader = new_model(config, TASKS[config.task])

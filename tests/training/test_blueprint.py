@@ -10,8 +10,9 @@ from helpers import text_arch, tiny_tokenizer
 from rekd.config import TrainConfig
 from rekd.training import blueprint, rows
 from rekd.training.blueprint import NotHere, parameters, parameters_of, units_of
-from rekd.training.setup import new_model, resolve
+from rekd.training.setup import resolve
 from rekd.training.suggested import suggested
+from rekd.training.untrained import new_model
 
 TINY = {"img_size": 64, "patch_size": 16, "embed_dim": 16, "depth": 2, "num_heads": 2}
 

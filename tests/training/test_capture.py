@@ -55,8 +55,6 @@ def test_a_run_begins_it_before_it_reads_anything(monkeypatch, tmp_path, engine,
 
 
 def test_what_was_compiled_runs_compiled_again_after_two_threads_ran_it_as_it_is():
-    import torch._dynamo  # noqa: F401  # loaded where something was compiled
-
     built, within, begun = [], threading.Event(), threading.Event()
     twice = torch.compile(lambda x: 2 * x, backend=lambda graph, _: built.append(1) or graph.forward)
 

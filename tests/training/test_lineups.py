@@ -15,6 +15,7 @@ from rekd.models import build, vision
 from rekd.models import text as text_models
 from rekd.training import setup
 from rekd.training.lineups import LINEUPS, SLOTS, config_of, plans
+from rekd.training.untrained import new_model
 
 ALL = [(name, task, slot) for name, line in LINEUPS.items() for task in line.tasks for slot in SLOTS]
 PUBLISHED = ("paper", "official")
@@ -45,7 +46,7 @@ def test_every_member_is_a_configuration_that_can_be_resolved(name, task, slot):
 @pytest.mark.parametrize(("name", "task"), [(name, task) for name, line in LINEUPS.items() for task in line.tasks])
 def test_teacher_and_students_build_and_share_their_units(name, task, shallow):
     spec = TASKS[task]
-    made = {slot: setup.new_model(setup.resolve(config_of(name, slot, task=task)), spec)[0] for slot in SLOTS}
+    made = {slot: new_model(setup.resolve(config_of(name, slot, task=task)), spec)[0] for slot in SLOTS}
     units = {slot: model.config.reader.signature for slot, model in made.items()}
     assert len(set(units.values())) == 1
     if name in PUBLISHED and spec.modality == "image":
@@ -134,7 +135,7 @@ def test_members_find_each_other_from_whatever_folder_they_are_resumed_in(tmp_pa
 def test_a_member_left_out_is_replaced_by_a_shipped_model_that_fits(tmp_path):
     made = plans("laptop", ["rekd"], [1], tmp_path)
     assert [plan.config.teacher for plan in made] == ["digits-teacher"]
-    student, _ = setup.new_model(setup.resolve(made[0].config), TASKS["digits"])
+    student, _ = new_model(setup.resolve(made[0].config), TASKS["digits"])
     setup.check_teacher(checkpoints.load("digits-teacher"), student.config)
 
 

@@ -8,7 +8,8 @@ from helpers import tiny_checkpoints
 
 from rekd import checkpoints
 from rekd.config import TrainConfig
-from rekd.training.setup import NotAMatch, begin_from, prepare, resolve
+from rekd.training.setup import prepare, resolve
+from rekd.training.untrained import NotAMatch, begin_from
 
 SMALL = {"embed_dim": 16, "depth": 1, "num_heads": 2, "img_size": 64, "patch_size": 8}
 
