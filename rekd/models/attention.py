@@ -40,6 +40,15 @@ def watched_attention() -> Iterator[list[Tensor]]:
         _WATCHED.reset(before)
 
 
+def in_heads(joined: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values that one product gave, (B, T, 3 H d) -> three of (B, H, T, d).
+
+    Cut along the last axis, so that their gradients are joined by one kernel which copies whole rows.
+    """
+    query, key, value = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in joined.chunk(3, -1))
+    return query, key, value
+
+
 def attend(
     query: Tensor,
     key: Tensor,
@@ -114,13 +123,21 @@ class _Secant(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         out, visible, query, key, value, allowed = ctx.saved_tensors
-        gradient, tokens = gradient.to(value.dtype), visible.shape[1]
-        if _likes_eights(key):
-            key, value, allowed, visible = _in_eights(key, value, allowed, visible)
-        # Of (v_j - out_q), as far as the gradient at query q points along it.
-        along = gradient @ value.transpose(-2, -1) - (gradient * out).sum(-1, keepdim=True)
-        called = (_returning(query, key, allowed, visible, ctx.scale) * along).sum((1, 2), dtype=torch.float32)
-        return gradient, called[:, :tokens].to(visible.dtype), None, None, None, None, None
+        gradient = gradient.to(value.dtype)
+        called = called_back(gradient, out, visible, query, key, value, allowed, ctx.scale)
+        return gradient, called.to(visible.dtype), None, None, None, None, None
+
+
+def called_back(gradient, out, visible, query, key, value, allowed, scale) -> Tensor:
+    """The gradient for visibility, (B, T) float32, from that for `out` (B, H, T, d)."""
+    tokens = visible.shape[1]
+    if _likes_eights(key):
+        key, value, allowed, visible = _in_eights(key, value, allowed, visible)
+    # Sums over queries q of weight_qj * g_q (v_j - out_q), as products: no tensor of all q and j but the weights.
+    along = (gradient * out).sum(-1, keepdim=True).expand(*out.shape[:-1], 8)  # eight alike, for _likes_eights
+    pulled = _returning(query, key, allowed, visible, scale).mT @ torch.cat([gradient, along], -1)
+    called = (pulled[..., :-8] * value).sum(-1, dtype=torch.float32) - pulled[..., -1]
+    return called.sum(1)[:, :tokens]
 
 
 def _likes_eights(keys: Tensor) -> bool:
@@ -138,12 +155,13 @@ def _in_eights(key, value, allowed, visible) -> tuple[Tensor, Tensor, Tensor | N
 
 
 def _returning(query, key, allowed, visible, scale) -> Tensor:
-    """The weight e_j / (Z + (1 - m_j) e_j) that key j has, or would have if visible: (B, H, T, T) float32."""
-    scores = (query @ key.transpose(-2, -1)).float() * scale
+    """The weight e_j / (Z + (1 - m_j) e_j) that key j has, or would have if visible: (B, H, T, T).
+
+    By a softmax over all keys, visible or not: seen ones vanish before an absent one that is e^87 times as strong.
+    """
+    scores = (query * scale) @ key.transpose(-2, -1)
     if allowed is not None:
-        scores = scores.masked_fill(~allowed, -torch.inf)
-    seen = (visible > 0.5)[:, None, None, :]
-    largest = scores.masked_fill(~seen, -torch.inf).amax(-1, keepdim=True).clamp(min=-1e30)  # of those that Z adds up
-    e = (scores - largest).clamp(max=80).exp()  # beyond e^80 a returning key has all the weight anyway
-    z = (e * seen).sum(-1, keepdim=True)
-    return e / torch.addcmul(z + torch.finfo(e.dtype).tiny, e, (~seen).to(e.dtype))
+        scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
+    e, seen = scores.softmax(-1), visible[:, None, None, :].to(scores.dtype)
+    z = (e * seen).sum(-1, keepdim=True) + torch.finfo(e.dtype).tiny
+    return e / torch.addcmul(z, e, 1 - seen)

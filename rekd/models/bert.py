@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from rekd.models.attention import attend
+from rekd.models.attention import attend, in_heads
+from rekd.models.linear import linear
 
 ATTENTION = "rekd"
 
@@ -37,7 +37,6 @@ class Joined(nn.Module):
         """What `forward` gives, (B, T, D) -> (B, T, D). allowed: (B, 1, T or 1, T) bool. visible: (B, T)."""
         parts = (self.query, self.key, self.value)
         weight, bias = (torch.cat([getattr(part, name) for part in parts]) for name in ("weight", "bias"))
-        heads = F.linear(hidden, weight, bias).unflatten(-1, (3, self.num_attention_heads, -1))
+        three = in_heads(linear(hidden, weight, bias), self.num_attention_heads)
         dropout = self.dropout.p if self.training else 0.0
-        three = heads.permute(2, 0, 3, 1, 4).unbind(0)
         return attention(self, *three, allowed, self.scaling, dropout, visible)[0].flatten(2)

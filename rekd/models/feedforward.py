@@ -52,4 +52,4 @@ def takes_along(layer: Mlp, x: Tensor) -> bool:
 
 def joins(layer: Mlp) -> bool:
     """Whether the layer's first product could."""
-    return type(layer.act) is nn.GELU and type(layer.fc1) is nn.Linear and layer.fc1.bias is not None
+    return type(layer.act) is nn.GELU and isinstance(layer.fc1, nn.Linear) and layer.fc1.bias is not None

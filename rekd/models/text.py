@@ -25,6 +25,7 @@ from rekd.models.backbone import (
 )
 from rekd.models.bert import ATTENTION, Joined, attention
 from rekd.models.embeddings import FromRows, NoWords, WordTable
+from rekd.models.linear import sum_by_products
 from rekd.types import Batch
 
 FIRST_POSITIONS = {"bert": 0, "distilbert": 0, "electra": 0, "roberta": 1}
@@ -181,6 +182,7 @@ def _encoder(arch: Mapping[str, Any], dropout: float, shared: bool) -> nn.Module
         encoder.embeddings.__class__ = _mixed(FromRows, type(encoder.embeddings))
         for layer in encoder.encoder.layer:
             layer.attention.self.__class__ = _mixed(Joined, type(layer.attention.self))
+    sum_by_products(encoder)
     return encoder
 
 

@@ -8,14 +8,13 @@ from typing import Any
 
 import timm
 import torch
-import torch.nn.functional as F
 from timm.layers import Attention, Mlp, PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from rekd.config import ReaderConfig
 from rekd.errors import reason
-from rekd.models.attention import attend
+from rekd.models.attention import attend, in_heads
 from rekd.models.backbone import (
     Hidden,
     learn_visible,
@@ -27,6 +26,7 @@ from rekd.models.backbone import (
     visible_first,
 )
 from rekd.models.feedforward import Feedforward
+from rekd.models.linear import linear, sum_by_products
 from rekd.types import Batch
 
 SHAPING = frozenset(inspect.signature(VisionTransformer).parameters) - {"num_classes", "device", "dtype"}
@@ -47,12 +47,11 @@ class _VisibleAttention(Attention):
     always = False
 
     def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
-        b, t, _ = x.shape
-        query, key, value = self.qkv(x).reshape(b, t, 3, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4).unbind(0)
+        query, key, value = in_heads(self.qkv(x), self.num_heads)
         dropout = self.attn_drop.p if self.training else 0.0
         how = {"scale": self.head_dim**-0.5, "dropout": dropout, "always": self.always}
         y = attend(self.q_norm(query), self.k_norm(key), value, None, attn_mask, **how)
-        y = self.norm(y.transpose(1, 2).reshape(b, t, -1))
+        y = self.norm(y.transpose(1, 2).flatten(2))
         if getattr(self, "gate", None) is not None:
             y = y * self.gate(x).sigmoid()
         return self.proj_drop(self.proj(y))
@@ -70,7 +69,7 @@ class PatchProduct(PatchEmbed):
         (rows, columns), (height, width), (b, c, _, _) = self.grid_size, self.patch_size, x.shape
         whole = x[:, :, : rows * height, : columns * width].reshape(b, c, rows, height, columns, width)
         patches = whole.permute(0, 2, 4, 1, 3, 5).reshape(b, rows * columns, c * height * width)
-        return self.norm(F.linear(patches, self.proj.weight.flatten(1), self.proj.bias))
+        return self.norm(linear(patches, self.proj.weight.flatten(1), self.proj.bias))
 
 
 class _Placed(nn.Module):
@@ -105,6 +104,7 @@ class VisionTower(nn.Module):
                 block.mlp.__class__ = Feedforward
         if type(self.vit.patch_embed) is PatchEmbed:
             self.vit.patch_embed.__class__ = PatchProduct  # likewise
+        sum_by_products(self.vit)
         self.placed = _Placed()
         self.width = self.content_width = self.vit.embed_dim
         self.final_norm = final_norm
