@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cache
 
 import torch
@@ -31,34 +30,10 @@ def _mixed(state: int) -> int:
 
 
 @cache  # none is ever let go, for a captured graph may read it
-def strides(n_units: int, device: torch.device) -> Tensor:
-    """What tells units apart: (N,) int64. A tensor, since a compiler would take the products for small indices."""
+def _strides(n_units: int, device: torch.device) -> Tensor:
+    """What tells units apart: (N,) int64."""
     with torch.inference_mode(False):  # it outlives whoever asks for it first
         return torch.arange(1, n_units + 1, device=device) * _ODD[0]
-
-
-def start_of(seed: int) -> int:
-    """What a seed's numbers start from: a plain number, which a compiler takes for a constant."""
-    return _mixed(seed * _ODD[0] % 2**64)
-
-
-def even(start: int, step: Tensor, ids: Tensor, strides: Tensor) -> Tensor:
-    """`uniform` from `start_of` its seed and the `strides` of its units; it can be compiled."""
-    key = _mix(_mix(start + step * _ODD[0]) + ids * _ODD[0])
-    bits = _mix(key[:, None] + strides)
-    wide = torch.float32 if ids.device.type == "mps" else torch.float64
-    return ((bits >> 11) & ((1 << 53) - 1)).to(wide) * 2.0**-53
-
-
-def logistic(start: int, step: Tensor, ids: Tensor, strides: Tensor) -> Tensor:
-    """`logistic_noise` from `start_of` its seed and the `strides` of its units; it can be compiled."""
-    draws = even(start, step, ids, strides).clamp(1e-7, 1 - 1e-7)
-    return (draws.log() - (-draws).log1p()).float()
-
-
-def _drawn(draw: Callable, seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
-    step = torch.as_tensor(step, dtype=torch.int64, device=ids.device)
-    return draw(start_of(seed), step, ids, strides(n_units, ids.device))
 
 
 def uniform(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
@@ -70,12 +45,17 @@ def uniform(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
     Returns:
         (B, n_units) float64 on the device of `ids`; float32 on Apple's GPU, which has no float64.
     """
-    return _drawn(even, seed, step, ids, n_units)
+    step = torch.as_tensor(step, dtype=torch.int64, device=ids.device)
+    key = _mix(_mix(_mixed(seed * _ODD[0] % 2**64) + step * _ODD[0]) + ids * _ODD[0])
+    bits = _mix(key[:, None] + _strides(n_units, ids.device))
+    wide = torch.float32 if ids.device.type == "mps" else torch.float64
+    return ((bits >> 11) & ((1 << 53) - 1)).to(wide) * 2.0**-53
 
 
 def logistic_noise(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
     """Logistic noise (B, N) float32, the difference of two Gumbel draws; see `uniform` for what it depends on."""
-    return _drawn(logistic, seed, step, ids, n_units)
+    draws = uniform(seed, step, ids, n_units).clamp(1e-7, 1 - 1e-7)
+    return (draws.log() - (-draws).log1p()).float()
 
 
 def temperature(step: int | Tensor, last: int, start: float = 5.0, end: float = 0.1) -> float | Tensor:

@@ -59,7 +59,7 @@ def test_step_may_be_a_tensor_of_one_step_an_example():
 
 
 def test_noise_stays_finite_where_the_uniform_draw_is_0_or_1(monkeypatch):
-    monkeypatch.setattr(masks, "even", lambda *_: torch.tensor([[0.0, 1.0, 0.5]], dtype=torch.float64))
+    monkeypatch.setattr(masks, "uniform", lambda *_: torch.tensor([[0.0, 1.0, 0.5]], dtype=torch.float64))
     low, high, middle = masks.logistic_noise(0, 0, torch.tensor([0]), 3)[0].tolist()
     assert math.isfinite(low) and math.isfinite(high) and middle == 0.0
     assert low < -15 and high > 15

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from rekd.data.augmenting import DRAWS, strengthen
 from rekd.data.encoded import Encoded
 from rekd.data.spec import TASKS
-from rekd.masks import even, start_of, strides
+from rekd.masks import uniform
 from rekd.types import Batch, Split
 from rekd.units import ImageReader, constant
 
@@ -20,30 +20,18 @@ AUGMENT_STREAM = 1 << 40
 """Added to the seed, so that augmentation shares no random number with masks of the same seed, step and example."""
 
 
-def look(
-    data: EncodedImages, index: Tensor, ids: Tensor, start: int, step: Tensor, strides: Tensor, fill: Tensor
-) -> Tensor:
-    """Rows (B,) of images as they are seen at a step, sized: (B, 3, h, w) uint8; it can be compiled.
-
-    Args:
-        start, step, strides: what random numbers depend on beside `ids`, as of `rekd.masks.even`. fill: (3,) uint8.
-    """
-    return data.reader.fit(data.augmented(data.content[index], even(start, step, ids, strides), fill))
-
-
 @dataclass(frozen=True, eq=False)
 class EncodedImages(Encoded):
     """Images (n, 3, H, W) uint8 with the reader that makes batches of them.
 
     crop: largest shift of the seeded random crop, in pixels of the stored images. flip: whether mirroring keeps labels.
-    strong: whether augmented images are changed in one way more (`strengthen`). look: what augments, or that compiled.
+    strong: whether augmented images are changed in one way more (`strengthen`).
     """
 
     reader: ImageReader
     crop: int
     flip: bool
     strong: bool = False
-    look: Callable[..., Tensor] = field(default=look, repr=False)
 
     def gather(
         self,
@@ -64,18 +52,15 @@ class EncodedImages(Encoded):
         Raises:
             ValueError: augment without step and seed.
         """
-        ids, device = self.ids[index], self.device
+        ids, images = self.ids[index], self.content[index]
         if augment and (step is None or seed is None):
             raise ValueError(
                 "augmented images are a function of (seed, step, example); pass step and seed with augment=True"
             )
         if augment and self.can_vary:
-            drawn_by = start_of(seed + AUGMENT_STREAM), torch.as_tensor(step, dtype=torch.int64, device=device)
-            fill = constant(self._mean, torch.uint8, device)
-            images = self.look(self, index, ids, *drawn_by, strides(3 + DRAWS * self.strong, device), fill)
-        else:
-            images = self.reader.fit(self.content[index])
-        return self.reader.batch(images, self.labels[index], ids)
+            draws = uniform(seed + AUGMENT_STREAM, step, ids, 3 + DRAWS * self.strong)
+            images = self.augmented(images, draws, constant(self._mean, torch.uint8, self.device))
+        return self.reader.batch(self.reader.fit(images), self.labels[index], ids)
 
     @property
     def can_vary(self) -> bool:

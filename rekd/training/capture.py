@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 
 import torch
 from accelerate import Accelerator
@@ -69,10 +70,14 @@ def uncompiled() -> Iterator[None]:
         yield
 
 
+@cache
 def ready_compiler() -> threading.Thread:
     """Load the compiler and start its processes beside whatever comes before the first step: both take seconds.
 
     Nothing is compiled here, which would keep and set back the random state of other threads.
+
+    Returns:
+        The process's one thread that does it, to be joined before anything is compiled.
     """
     thread = threading.Thread(target=_load_compiler, daemon=True)
     thread.start()
@@ -80,9 +85,11 @@ def ready_compiler() -> threading.Thread:
 
 
 def _load_compiler() -> None:
-    with suppress(ImportError, AttributeError):  # torch names these parts otherwise, or has none here
+    with suppress(ImportError, AttributeError, TypeError):  # torch names these parts otherwise, or has none here
         importlib.import_module("torch._inductor.async_compile").maybe_warm_pool()
         importlib.import_module("torch._inductor.compile_fx")
+        importlib.import_module("torch._inductor.codecache").torch_key()  # it reads all of torch's sources
+        importlib.import_module("torch._inductor.fx_passes.joint_graph").lazy_init(torch.device("cuda"))
 
 
 class Graphs:

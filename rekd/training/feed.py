@@ -99,13 +99,6 @@ class Feed:
         self.augment = augment
         self.kept: Kept | None = None
 
-    def compile(self) -> None:
-        """Compile what augments images, some 70 small kernels; strong changes and texts are read as they are."""
-        self.data, self.teacher_data = (
-            replace(data, look=torch.compile(data.look, dynamic=False)) if _compiles(data) else data
-            for data in (self.data, self.teacher_data)
-        )
-
     @property
     def size(self) -> int:
         return len(self.data)
@@ -145,10 +138,6 @@ class Feed:
 def _augmented(data: Encoded | None, strong: bool) -> Encoded | None:
     """The same examples, images of them augmented as strongly as is said."""
     return replace(data, strong=strong) if isinstance(data, EncodedImages) else data
-
-
-def _compiles(data: Encoded | None) -> bool:
-    return isinstance(data, EncodedImages) and not data.strong
 
 
 def _shape(data: Encoded, rows: np.ndarray, buckets: int) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from rekd import masks
 from rekd.config import TrainConfig
 from rekd.data import batch_indices
 from rekd.models.backbone import fixed_shapes
-from rekd.training.capture import BUCKETS, Graphs, plainly
+from rekd.training.capture import BUCKETS, Graphs, plainly, ready_compiler
 from rekd.training.feed import Feed, Shape
 from rekd.training.gradients import term_norms
 from rekd.training.working import Plain, Working, compile_parts
@@ -56,8 +56,8 @@ class Step:
         on_copies = self.graphs and accelerator.mixed_precision == "bf16"
         self.way = Working(objective) if on_copies else Plain(objective, accelerator)
         if engine == "compile":
+            ready_compiler().join()
             compile_parts(objective)
-            feed.compile()
         world, device = accelerator.num_processes, accelerator.device
         self.alone = world * config.accumulation == 1
         self.number = torch.zeros((), dtype=torch.int64, device=device)

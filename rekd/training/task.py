@@ -15,7 +15,7 @@ from rekd.config import TrainConfig
 from rekd.models import RationaleModel, spread_to_tokens
 from rekd.training.feed import Pair
 from rekd.training.kept import own_view
-from rekd.training.terms import Chosen, choose, conclude, temperature
+from rekd.training.terms import Chosen, choose, loss_terms, temperature
 from rekd.types import Batch
 
 OTHER_NOISE = 7919
@@ -47,9 +47,7 @@ class Objective(nn.Module):
         super().__init__()
         self.model, self.config, self.fixed_length = model, config, fixed_length
         self._teacher = (teacher,)
-        self.beside = Beside()
-        # Pure functions of tensors, which may be replaced by the same compiled.
-        self.choose, self.conclude = choose, conclude
+        self.asking, self.drawing = Beside(), Beside()
 
     @property
     def teacher(self) -> RationaleModel | None:
@@ -71,8 +69,9 @@ class Objective(nn.Module):
         config, batch, given = self.config, pair.student, {}
         taught = None if self.teacher is None else self._ask(pair)
         if config.kind in ("re", "rekd"):
+            noises = self._draw(batch, step)
             selector_features, features = self.model.inputs(batch)
-            chosen = self._choose(batch, selector_features, step)
+            chosen = self._choose(batch, selector_features, step, noises)
             given |= {"rates": chosen.rates, "mean_rate": mean_rate, "dual": dual}
             tau, spread = chosen.tau, chosen.spread
         else:
@@ -82,21 +81,28 @@ class Objective(nn.Module):
         if config.kind == "rekd":
             given |= self._taught(pair, taught, chosen)
         elif taught:  # a cls, the control that learns from predictions alone
-            self.beside.join()
+            self.asking.join()
             given["teacher_labels"] = taught[1]
-        return self.conclude(self.model.predictor.classify, hidden, config, self.fixed_length, tau, batch.labels, given)
+        label_logits = self.model.predictor.classify(hidden).float()
+        return loss_terms(config, self.fixed_length, tau, label_logits, batch.labels, **given)
 
     def rates(self, batch: Batch, step: int | Tensor) -> Tensor:
         """r_i of the masks that `forward` draws: (B,), for R over micro-batches."""
-        return self._choose(batch, self.model.selector_features(batch), step).rates.detach()
+        noises = self._draw(batch, step)
+        return self._choose(batch, self.model.selector_features(batch), step, noises).rates.detach()
 
-    def _choose(self, batch: Batch, features: Tensor, step: int | Tensor) -> Chosen:
-        config = self.config
-        starts = [masks.start_of(config.seed)]
+    def _draw(self, batch: Batch, step: int | Tensor) -> list[Tensor]:
+        """The student's noise (B, N), and the teacher's where it is another: fifty small kernels each."""
+        config, seeds = self.config, [self.config.seed]
         if config.kind == "rekd" and not config.shared_noise:
-            starts.append(masks.start_of(config.seed + OTHER_NOISE))
-        strides = masks.strides(batch.unit_mask.shape[1], batch.ids.device)
-        return self.choose(config, starts, strides, self.model.token_logits(batch, features), batch, step)
+            seeds.append(config.seed + OTHER_NOISE)
+        with self.drawing(batch.ids.device):
+            return [masks.logistic_noise(seed, step, batch.ids, batch.unit_mask.shape[1]) for seed in seeds]
+
+    def _choose(self, batch: Batch, features: Tensor, step: int | Tensor, noises: list[Tensor]) -> Chosen:
+        token_logits = self.model.token_logits(batch, features)
+        self.drawing.join()
+        return choose(self.config, noises, token_logits, batch, step)
 
     def _unlearnt(self, batch: Batch, step: int | Tensor) -> Tensor | None:
         """What a cls sees, None for everything, or a random mask shows, on tokens."""
@@ -112,7 +118,7 @@ class Objective(nn.Module):
         batch, own = pair.teacher or pair.student, self.config.teacher_view == "own"
         if pair.kept is not None:
             return pair.kept.selection, pair.kept.label if own else None
-        with self.beside(batch.ids.device):
+        with self.asking(batch.ids.device):
             logits = self.teacher.select(batch)
             return logits, own_view(self.teacher, batch, logits) if own else None
 
@@ -123,7 +129,7 @@ class Objective(nn.Module):
             asked: of `_ask`.
         """
         config, batch, other = self.config, pair.student, chosen.other
-        self.beside.join()
+        self.asking.join()
         own_logits, teacher_labels = asked
         teacher_logits, found = pair.to_student(own_logits)
         if teacher_labels is None:

@@ -1,10 +1,9 @@
-"""What lies between and behind the models of a step: pure functions of tensors, which can be compiled."""
+"""What lies between and behind the models of a step: pure functions of tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +11,6 @@ from torch import Tensor
 from rekd import losses, masks
 from rekd.config import TrainConfig
 from rekd.models import mean_by_unit, spread_to_tokens
-from rekd.models.backbone import Hidden
 from rekd.types import Batch
 
 
@@ -34,16 +32,14 @@ class Chosen:
 
 
 def choose(
-    config: TrainConfig, starts: Sequence[int], strides: Tensor, token_logits: Tensor, batch: Batch, step: int | Tensor
+    config: TrainConfig, noises: Sequence[Tensor], token_logits: Tensor, batch: Batch, step: int | Tensor
 ) -> Chosen:
     """Masks from the logits of tokens (B, T).
 
     Args:
-        starts: of the student's noise, and of the teacher's where it is another. strides: see `masks.logistic`.
+        noises: the student's noise (B, N), and the teacher's where it is another.
     """
     tau, logits = temperature(config, step), mean_by_unit(token_logits, batch)
-    number = torch.as_tensor(step, dtype=torch.int64, device=batch.ids.device)
-    noises = [masks.logistic(start, number, batch.ids, strides) for start in starts]
     mask = masks.straight_through(logits, noises[0], tau, batch.unit_mask)
     rates, spread = losses.selected_rate(mask, batch.unit_mask), spread_to_tokens(mask, batch)
     return Chosen(tau, logits, noises[0], noises[-1], mask, rates, spread)
@@ -52,19 +48,6 @@ def choose(
 def temperature(config: TrainConfig, step: int | Tensor) -> float | Tensor:
     """tau at a step of a run."""
     return masks.temperature(step, config.steps - 1, config.tau_start, config.tau_end)
-
-
-def conclude(
-    classify: Callable[[Hidden], Tensor],
-    hidden: Hidden,
-    config: TrainConfig,
-    fixed_length: int,
-    tau: float | Tensor,
-    labels: Tensor,
-    given: Mapping[str, Any],
-) -> dict[str, Tensor]:
-    """`loss_terms` from the predictor's hidden states and its head."""
-    return loss_terms(config, fixed_length, tau, classify(hidden).float(), labels, **given)
 
 
 def loss_terms(

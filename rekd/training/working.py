@@ -147,14 +147,11 @@ def _halved(model: nn.Module) -> nn.Module:
     return out
 
 
-PURE = ("choose", "conclude")
-"""Functions of tensors that an objective holds: some 250 small kernels, between and behind its models."""
-
-
 def compile_parts(objective: Objective) -> None:
-    """Compile the pure functions of an objective, the blocks of every tower, and what lies before them.
+    """Compile the blocks of an objective's towers, and what lies before them.
 
     Parts of one shape share their code, so that a deep tower takes no longer than a low one, nor two than one. What
+    lies between and behind the towers is left as it is: two seconds for each tenth of a millisecond of a step. What
     can't be compiled here, for want of a C compiler or of Triton, is left as it is with a warning in the log.
     """
     from torch._inductor import config as inductor
@@ -163,9 +160,8 @@ def compile_parts(objective: Objective) -> None:
     torch._dynamo.config.suppress_errors = True
     torch._dynamo.config.recompile_limit = 32  # lengths of batches, by towers, by whether a mask is met
     inductor.triton.autotune_pointwise = False  # no other way was faster, and trying them takes 5 s
+    inductor.pattern_matcher = False  # looks for what is not there, over a second in all
     torch._functorch.config.donated_buffer = False  # the pull of each term goes through one graph several times
-    for name in PURE:
-        setattr(objective, name, torch.compile(getattr(objective, name), dynamic=False))
     for model in filter(None, (objective.model, objective.teacher)):
         for tower in filter(None, (model.generator, model.predictor)):
             for part in (*tower.before(), *tower.blocks()):

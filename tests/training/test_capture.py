@@ -13,21 +13,33 @@ from looping import CONFIG
 from rekd.training import capture, fit
 
 
+@pytest.fixture(autouse=True)
+def anew():
+    """As in a process that has not loaded the compiler yet."""
+    capture.ready_compiler.cache_clear()
+    yield
+    capture.ready_compiler.cache_clear()
+
+
 def test_the_compiler_loads_in_a_thread_of_its_own(monkeypatch):
     loaded = []
 
+    def done(name):
+        return lambda *_: loaded.append((name, threading.current_thread()))
+
     def load(name):
-        loaded.append((name, threading.current_thread()))
-        return SimpleNamespace(maybe_warm_pool=lambda: loaded.append(("pool", threading.current_thread())))
+        done(name.removeprefix("torch._inductor."))()
+        return SimpleNamespace(maybe_warm_pool=done("pool"), torch_key=done("key"), lazy_init=done("patterns"))
 
     monkeypatch.setattr(capture, "importlib", SimpleNamespace(import_module=load))
     state, thread = torch.get_rng_state(), capture.ready_compiler()
     thread.join(10)
-    assert [name for name, _ in loaded] == ["torch._inductor.async_compile", "pool", "torch._inductor.compile_fx"]
+    wanted = "async_compile", "pool", "compile_fx", "codecache", "key", "fx_passes.joint_graph", "patterns"
+    assert tuple(name for name, _ in loaded) == wanted and capture.ready_compiler() is thread
     assert {where for _, where in loaded} == {thread} and torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("fault", [ImportError, AttributeError])
+@pytest.mark.parametrize("fault", [ImportError, AttributeError, TypeError])
 def test_a_torch_whose_parts_have_other_names_compiles_without(monkeypatch, fault):
     def load(name):
         raise fault(name)

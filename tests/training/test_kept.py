@@ -69,19 +69,19 @@ def test_of_an_image_a_teacher_sees_its_mask_and_no_more_patches_than_a_step_com
     logits, lengths = model.select(batch).detach(), []
     model.config = replace(config, cut=float(logits.quantile(1 - share)) - 1e-6)
     mask, _ = masks.evaluation_mask("calibrated", logits, batch.unit_mask, rate=0.1, cut=model.config.cut)
-    mask &= masks.top_k_mask(logits, batch.unit_mask, 20 / 64)
-    assert (mask.sum(1) == 20).all() == (share == 1)
+    mask &= masks.top_k_mask(logits, batch.unit_mask, 17 / 64)
+    assert (mask.sum(1) == 17).all() == (share == 1)
     wanted = model.predict(batch, mask)
     model.predictor.blocks()[0].register_forward_hook(lambda _, given, __: lengths.append(given[0].shape[1]))
     same(own_view(model, batch, logits), wanted, atol=1e-5)
     with fixed_shapes():
         same(own_view(model, batch, logits), wanted, atol=1e-5)
-    assert lengths[-1] == 20 + model.predictor.prefix, "three times the rate, whatever the masks hold"
+    assert lengths[-1] == 17 + model.predictor.prefix, "twice the rate and four, whatever the masks hold"
 
 
 def test_answers_under_another_bound_of_what_a_teacher_selects_are_not_taken(folder, data, monkeypatch):
     keep(teacher(), data, "no")
-    monkeypatch.setattr(kept, "MOST_SELECTED", 2)
+    monkeypatch.setattr(kept, "MOST_SELECTED", 3)
     told = Told()
     keep(teacher(), data, "no", told)
     assert told.heard == [(24, 24)]

@@ -15,7 +15,7 @@ from rekd.models.backbone import fixed_shapes
 from rekd.training.capture import BUCKETS, REPAID, engine_of, engine_said, plainly
 from rekd.training.feed import Feed
 from rekd.training.step import _seeds, learning_rate
-from rekd.training.working import PURE, Working, compile_parts
+from rekd.training.working import Working, compile_parts
 
 MODALITIES = ("text", "image")
 TERMS = ("task", "rate", "r", "total", "accuracy", "gradient_norm")
@@ -246,7 +246,6 @@ def test_what_is_compiled_makes_the_steps_that_it_makes_as_it_is(monkeypatch, mo
     kept = torch._dynamo.config.patch(suppress_errors=False), torch._functorch.config.patch(donated_buffer=True)
     with kept[0], kept[1], fixed_shapes():  # shapes as of captured steps
         compile_parts(steps[1].objective)
-        steps[1].feed.compile()
         for step in steps:
             for number in range(3):
                 step(number, measured=number == 1)
@@ -254,4 +253,4 @@ def test_what_is_compiled_makes_the_steps_that_it_makes_as_it_is(monkeypatch, mo
     assert compiled == plain and ("rationale" in plain) == ("teacher" in values)
     for one, other in zip(*(step.objective.parameters() for step in steps), strict=True):
         same(one, other, atol=1e-7)
-    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= len(PURE)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 4, "parts before and layers, of two towers"
