@@ -47,7 +47,7 @@ class Objective(nn.Module):
         super().__init__()
         self.model, self.config, self.fixed_length = model, config, fixed_length
         self._teacher = (teacher,)
-        self.asking, self.drawing = Beside(), Beside()
+        self.beside = Beside()
 
     @property
     def teacher(self) -> RationaleModel | None:
@@ -69,9 +69,8 @@ class Objective(nn.Module):
         config, batch, given = self.config, pair.student, {}
         taught = None if self.teacher is None else self._ask(pair)
         if config.kind in ("re", "rekd"):
-            noises = self._draw(batch, step)
             selector_features, features = self.model.inputs(batch)
-            chosen = self._choose(batch, selector_features, step, noises)
+            chosen = self._choose(batch, selector_features, step)
             given |= {"rates": chosen.rates, "mean_rate": mean_rate, "dual": dual}
             tau, spread = chosen.tau, chosen.spread
         else:
@@ -81,28 +80,25 @@ class Objective(nn.Module):
         if config.kind == "rekd":
             given |= self._taught(pair, taught, chosen)
         elif taught:  # a cls, the control that learns from predictions alone
-            self.asking.join()
+            self.beside.join()
             given["teacher_labels"] = taught[1]
         label_logits = self.model.predictor.classify(hidden).float()
         return loss_terms(config, self.fixed_length, tau, label_logits, batch.labels, **given)
 
     def rates(self, batch: Batch, step: int | Tensor) -> Tensor:
         """r_i of the masks that `forward` draws: (B,), for R over micro-batches."""
-        noises = self._draw(batch, step)
-        return self._choose(batch, self.model.selector_features(batch), step, noises).rates.detach()
+        return self._choose(batch, self.model.selector_features(batch), step).rates.detach()
 
     def _draw(self, batch: Batch, step: int | Tensor) -> list[Tensor]:
-        """The student's noise (B, N), and the teacher's where it is another: fifty small kernels each."""
+        """The student's noise (B, N), and the teacher's where it is another."""
         config, seeds = self.config, [self.config.seed]
         if config.kind == "rekd" and not config.shared_noise:
             seeds.append(config.seed + OTHER_NOISE)
-        with self.drawing(batch.ids.device):
-            return [masks.logistic_noise(seed, step, batch.ids, batch.unit_mask.shape[1]) for seed in seeds]
+        return [masks.logistic_noise(seed, step, batch.ids, batch.unit_mask.shape[1]) for seed in seeds]
 
-    def _choose(self, batch: Batch, features: Tensor, step: int | Tensor, noises: list[Tensor]) -> Chosen:
-        token_logits = self.model.token_logits(batch, features)
-        self.drawing.join()
-        return choose(self.config, noises, token_logits, batch, step)
+    def _choose(self, batch: Batch, features: Tensor, step: int | Tensor) -> Chosen:
+        noises = self._draw(batch, step)
+        return choose(self.config, noises, self.model.token_logits(batch, features), batch, step)
 
     def _unlearnt(self, batch: Batch, step: int | Tensor) -> Tensor | None:
         """What a cls sees, None for everything, or a random mask shows, on tokens."""
@@ -118,7 +114,7 @@ class Objective(nn.Module):
         batch, own = pair.teacher or pair.student, self.config.teacher_view == "own"
         if pair.kept is not None:
             return pair.kept.selection, pair.kept.label if own else None
-        with self.asking(batch.ids.device):
+        with self.beside(batch.ids.device):
             logits = self.teacher.select(batch)
             return logits, own_view(self.teacher, batch, logits) if own else None
 
@@ -129,7 +125,7 @@ class Objective(nn.Module):
             asked: of `_ask`.
         """
         config, batch, other = self.config, pair.student, chosen.other
-        self.asking.join()
+        self.beside.join()
         own_logits, teacher_labels = asked
         teacher_logits, found = pair.to_student(own_logits)
         if teacher_labels is None:
