@@ -41,7 +41,7 @@ def add_run(what) -> None:
     parser.add_argument("--together", type=int, default=1, metavar="N", help=about)
     about = (
         "how steps are made on a CUDA GPU; compile pays where many runs of a kind follow each other, since each finds "
-        "what the first has compiled (default: %(default)s, compile from 6,500 steps on)"
+        "what the first has compiled (default: %(default)s, compile from 7,000 steps on)"
     )
     parser.add_argument("--engine", choices=ENGINES, default="auto", help=about)
     parser.add_argument("--dry-run", action="store_true", help="say which runs there are, and start none")

@@ -20,10 +20,10 @@ LOG = logging.getLogger(__name__)
 
 WARM_UP = 2
 """Calls of a function as it is before it is captured: they load its kernels and make the optimiser's state."""
-REPAID = 6_500
-"""Steps from which on compiling is repaid in every case that was measured. On an H100 it takes 14 to 24 s before the
-first step where nothing is cached, makes a step 4 to 6 ms shorter, and is repaid after 2,700 steps of RE of a ViT-Tiny,
-4,200 of REKD of a BERT-Mini, and 6,400 of a small ViT at 32 pixels."""
+REPAID = 7_000
+"""Steps from which on compiling is repaid in every case that was measured. On an H200 it takes 8 to 12 s more before
+the first step where nothing is cached and makes a step 1.5 to 3.2 ms shorter: it is repaid after 2,900 steps of RE of a
+ViT-Tiny, 2,400 of REKD, 7,000 of REKD of a BERT-Mini with its teacher kept, and 5,300 of a small ViT at 32 pixels."""
 BUCKETS = 4
 """Different lengths of a batch of texts at most, for student and for teacher, since each needs a graph of its own."""
 
