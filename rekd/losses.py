@@ -53,9 +53,9 @@ def rationale_distillation(teacher: Tensor, student: Tensor, unit_mask: Tensor) 
         (B,) nats; exactly 0 where both are equal, padding ignored.
     """
     teacher, student = teacher.float(), student.float()
-    on = torch.sigmoid(teacher) * (F.logsigmoid(teacher) - F.logsigmoid(student))
-    off = torch.sigmoid(-teacher) * (F.logsigmoid(-teacher) - F.logsigmoid(-student))
-    return ((on + off) * unit_mask).sum(1)
+    # log S(-x) is log S(x) - x, so that both halves of the sum need one logsigmoid a side.
+    apart = F.logsigmoid(teacher) - F.logsigmoid(student) + torch.sigmoid(-teacher) * (student - teacher)
+    return (apart * unit_mask).sum(1)
 
 
 def prediction_distillation(teacher_logits: Tensor, student_logits: Tensor, tau: float | Tensor) -> Tensor:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,25 +17,42 @@ _ODD = (-7046029254386353131, -4658895280553007687, -7723592293110705685)
 """The three 64-bit constants of the splitmix64 generator (Steele, Lea and Flood 2014), as signed integers."""
 
 
-def _mix(state: Tensor) -> Tensor:
-    """splitmix64's finaliser on int64, whose products wrap and whose right shifts must be made logical."""
+def _mix(key: Tensor, number: Tensor) -> Tensor:
+    """splitmix64 on int64: its finaliser at the state key + number * _ODD[0]."""
+    if key.is_cuda:
+        return _in_one_kernel()(key, number)
+    state = key + number * _ODD[0]
+    # Products wrap as they should; right shifts must be made logical.
     state = (state ^ ((state >> 30) & ((1 << 34) - 1))) * _ODD[1]
     state = (state ^ ((state >> 27) & ((1 << 37) - 1))) * _ODD[2]
     return state ^ ((state >> 31) & ((1 << 33) - 1))
 
 
+@cache
+def _in_one_kernel() -> Callable[[Tensor, Tensor], Tensor]:
+    """`_mix` on a GPU, where its dozen operations take a dozen times as long as one."""
+    return torch.cuda.jiterator._create_jit_fn("""
+        template <typename T> T mix(T key, T number) {
+            unsigned long long state = key + number * 0x9E3779B97F4A7C15ULL;
+            state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9ULL;
+            state = (state ^ (state >> 27)) * 0x94D049BB133111EBULL;
+            return state ^ (state >> 31);
+        }
+    """)
+
+
 def _mixed(state: int) -> int:
-    """`_mix` of a plain number."""
+    """The finaliser for a plain number."""
     for shift, odd in ((30, _ODD[1]), (27, _ODD[2]), (31, 1)):
         state = ((state ^ (state >> shift)) * odd) % 2**64
     return state - 2**64 * (state >= 2**63)
 
 
 @cache  # none is ever let go, for a captured graph may read it
-def _strides(n_units: int, device: torch.device) -> Tensor:
-    """What tells units apart: (N,) int64."""
+def _numbers(n_units: int, device: torch.device) -> Tensor:
+    """Of units, from 1: (N,) int64."""
     with torch.inference_mode(False):  # it outlives whoever asks for it first
-        return torch.arange(1, n_units + 1, device=device) * _ODD[0]
+        return torch.arange(1, n_units + 1, device=device)
 
 
 def uniform(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
@@ -46,16 +65,16 @@ def uniform(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
         (B, n_units) float64 on the device of `ids`; float32 on Apple's GPU, which has no float64.
     """
     step = torch.as_tensor(step, dtype=torch.int64, device=ids.device)
-    key = _mix(_mix(_mixed(seed * _ODD[0] % 2**64) + step * _ODD[0]) + ids * _ODD[0])
-    bits = _mix(key[:, None] + _strides(n_units, ids.device))
+    first = torch.full_like(step, _mixed(seed * _ODD[0] % 2**64))
+    key = _mix(_mix(first, step), ids)
+    bits = _mix(key[:, None], _numbers(n_units, ids.device))
     wide = torch.float32 if ids.device.type == "mps" else torch.float64
     return ((bits >> 11) & ((1 << 53) - 1)).to(wide) * 2.0**-53
 
 
 def logistic_noise(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
     """Logistic noise (B, N) float32, the difference of two Gumbel draws; see `uniform` for what it depends on."""
-    draws = uniform(seed, step, ids, n_units).clamp(1e-7, 1 - 1e-7)
-    return (draws.log() - (-draws).log1p()).float()
+    return uniform(seed, step, ids, n_units).logit(eps=1e-7).float()
 
 
 def temperature(step: int | Tensor, last: int, start: float = 5.0, end: float = 0.1) -> float | Tensor:
@@ -70,9 +89,9 @@ def relax(selection_logits: Tensor, noise: Tensor, tau: float | Tensor) -> Tenso
 
 def straight_through(selection_logits: Tensor, noise: Tensor, tau: float | Tensor, unit_mask: Tensor) -> Tensor:
     """The training mask: forward 1[s > .5], backward ds; padding units are 0 and get no gradient. (B, N) float32."""
-    soft = relax(selection_logits, noise, tau)
-    hard = (selection_logits.float() + noise > 0).float()
-    return (hard + (soft - soft.detach())) * unit_mask
+    perturbed = selection_logits.float() + noise
+    soft = torch.sigmoid(perturbed / tau)
+    return ((perturbed > 0).float() + (soft - soft.detach())) * unit_mask
 
 
 def budget(n_units: int, rate: float) -> int:
@@ -152,7 +171,9 @@ def calibrate(selection_logits: Tensor, unit_mask: Tensor, rate: float) -> float
         c half-way between the last logit inside and the first outside.
     """
     shares = (1.0 / unit_mask.sum(1, keepdim=True)).expand_as(selection_logits)[unit_mask].double() / len(unit_mask)
-    values, order = selection_logits[unit_mask].double().sort(descending=True)
+    values = selection_logits[unit_mask]
+    order = torch.from_numpy(np.argsort(-values.numpy()))  # a third of the time of PyTorch's sort
+    values = values[order].double()
     inside = int((shares[order].cumsum(0) <= rate + 1e-12).sum())
     if inside == 0:
         return float(values[0])

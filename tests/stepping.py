@@ -60,7 +60,7 @@ def made(
         feed.kept = compute(teacher, feed.data).to(device)
     AcceleratorState._reset_state(True)  # it would hold the precision of whoever asked first
     accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu")
-    optimizer = accelerator.prepare(make_optimizer(objective, config))
+    optimizer = accelerator.prepare(make_optimizer(objective, config, engine))
     wrapped = accelerator.prepare(objective) if engine == "eager" else objective
     return Step(wrapped, optimizer, feed, config, accelerator, engine)
 

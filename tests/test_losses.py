@@ -93,6 +93,19 @@ def test_rationale_distillation_of_equals_is_exactly_0_with_no_gradient():
     same(student.grad, torch.zeros(4, 50), atol=1e-7)
 
 
+def test_rationale_distillation_and_its_gradient_are_exact_where_both_are_nearly_decided():
+    teacher = 30 * torch.randn(1, 400)
+    student = (teacher + torch.randn(1, 400)).requires_grad_()
+    loss = losses.rationale_distillation(teacher, student, ones(1, 400))
+    loss.sum().backward()
+    p, q = teacher.double().sigmoid(), student.detach().double().sigmoid()
+    log = torch.nn.functional.logsigmoid
+    wide = student.detach().double()
+    off = (1 - p) * (log(-teacher.double()) - log(-wide))
+    same(loss, (p * (log(teacher.double()) - log(wide)) + off).sum(1).float(), atol=1e-3)
+    same(student.grad, (q - p).float(), atol=1e-6)
+
+
 def test_rationale_distillation_ignores_padding_and_is_0_where_all_is_masked():
     teacher, student = torch.randn(2, 6), torch.randn(2, 6, requires_grad=True)
     unit_mask = ones(2, 6)

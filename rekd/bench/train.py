@@ -75,7 +75,7 @@ def our_step(case: Case, device: torch.device) -> Callable[[int], Any]:
     if objective.teacher is not None and pays(config, feed.data, feed.size):
         with accelerator.autocast():
             feed.kept = compute(objective.teacher, feed.data).to(device)
-    optimizer = make_optimizer(objective, config)
+    optimizer = make_optimizer(objective, config, engine)
     return Step(objective, accelerator.prepare(optimizer), feed, config, accelerator, engine)
 
 

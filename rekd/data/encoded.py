@@ -63,6 +63,7 @@ class Encoded:
         indices: np.ndarray | list[int],
         device: torch.device | str | None = None,
         *,
+        multiple: int = MULTIPLE,
         step: int | Tensor | None = None,
         seed: int | None = None,
         augment: bool = False,
@@ -70,11 +71,11 @@ class Encoded:
         """The rows `indices` as a model reads them, trimmed to the longest of them.
 
         Args:
-            device: where the batch goes; None leaves it where the tensors are.
+            device: where the batch goes; None leaves it where the tensors are. multiple: see `shape`.
             step, seed, augment: for images; a text is never changed.
         """
         index = torch.as_tensor(np.asarray(indices, np.int64), device=self.device)
-        batch = self.gather(index, self.shape(indices), step=step, seed=seed, augment=augment)
+        batch = self.gather(index, self.shape(indices, multiple), step=step, seed=seed, augment=augment)
         return batch if device is None else batch.to(device)
 
     def shape(self, indices: np.ndarray | list[int], multiple: int = MULTIPLE) -> tuple[int, int]:

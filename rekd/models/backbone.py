@@ -165,11 +165,19 @@ def pick(tokens: Tensor, order: Tensor) -> Tensor:
 
 
 def masked_mean(tokens: Tensor, visible: Tensor) -> Tensor:
-    """Mean of visible tokens: (B, T, D), (B, T) -> (B, D); the gradient for an invisible token is the same secant."""
-    weight = visible[..., None].to(tokens.dtype)
-    count = (weight > 0.5).sum(1).clamp(min=1)
-    mean = (torch.where(weight > 0.5, tokens, 0.0).sum(1, dtype=torch.float32) / count).to(tokens.dtype)
+    """Mean of visible tokens: (B, T, D), (B, T) -> (B, D); the gradient for an invisible token is the same secant.
+
+    As products, of which a GPU reads the tokens once; `change` is 0, and has a gradient alone.
+    """
+    seen = (visible > 0.5).float()
+    count = seen.sum(1, keepdim=True).clamp(min=1)
     if not (visible.requires_grad and torch.is_grad_enabled()):
-        return mean
-    change = (weight - weight.detach()) * (tokens - mean[:, None]).detach() / (count[:, None] + (weight < 0.5))
-    return mean + change.sum(1)
+        return _weighed(torch.where(seen[..., None] > 0.5, tokens, 0.0), seen, count)  # 0 times no number is none
+    change = (visible - visible.detach()).float() / (count + 1 - seen)
+    mean = _weighed(tokens, seen + change * count, count)
+    return mean - change.sum(1, keepdim=True).to(mean.dtype) * mean.detach()
+
+
+def _weighed(tokens: Tensor, weight: Tensor, count: Tensor) -> Tensor:
+    """Sum of tokens (B, T, D) by weight (B, T), over count (B, 1): (B, D)."""
+    return ((weight.to(tokens.dtype)[:, None] @ tokens)[:, 0] / count).to(tokens.dtype)

@@ -29,7 +29,14 @@ class WordTable(nn.Module):
         return self.rows.shape[1]
 
     def forward(self, ids: Tensor) -> Tensor:
-        return self.rows[ids].float() * self.scales[ids][..., None]
+        rows = self.rows[ids]
+        return rows if rows.is_floating_point() else rows.float() * self.scales[ids][..., None]
+
+    def unpacked(self, kind: torch.dtype) -> WordTable:
+        """The same table with its rows as floats: twice or four times the memory, and one kernel a look-up for four."""
+        out = WordTable(0, self.width)
+        out.rows, out.scales = (self.rows.float() * self.scales[:, None]).to(kind), self.scales
+        return out
 
 
 class NoWords(nn.Module):

@@ -138,5 +138,7 @@ def sum_by_unit(token_values: Tensor, batch: Batch) -> Tensor:
 
 def mean_by_unit(token_values: Tensor, batch: Batch) -> Tensor:
     """Values of tokens (B, T), the mean over each unit's: (B, N), 0 for a unit without any."""
-    counts = sum_by_unit(torch.ones_like(token_values), batch).clamp(min=1)
-    return sum_by_unit(token_values, batch) / counts
+    owned, owner = batch.token_units >= 0, batch.token_units.clamp(min=0)
+    both = torch.stack([token_values * owned, owned.to(token_values.dtype)])
+    sums, counts = both.new_zeros(2, *batch.unit_mask.shape).scatter_add(2, owner.expand_as(both), both)
+    return sums / counts.clamp(min=1)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rekd import masks
 from rekd.data import Encoded
+from rekd.data.encoded import MULTIPLE
 from rekd.measures.leakage import MaskSet, leak_report
 from rekd.models import RationaleModel
 from rekd.types import MASK_RULES, Batch
@@ -22,6 +23,9 @@ ROWS = 256
 """Examples in a batch, where nothing else is said."""
 TOKENS = 2**17
 """The same on a GPU, in tokens: small models wait for kernels to start, so that few large batches are fastest."""
+
+LENGTHS = 64
+"""Tokens by which batches differ in length on a GPU, whose attention makes a plan for each length that it meets."""
 
 
 def at_once(data: Encoded, device: torch.device | str) -> int:
@@ -38,13 +42,13 @@ def batches(
     Args:
         size: examples in a batch; 0 takes what suits the device.
     """
-    size = size or at_once(data, device)
+    size, multiple = size or at_once(data, device), LENGTHS if torch.device(device).type == "cuda" else MULTIPLE
     rows = np.arange(len(data)) if rows is None else np.asarray(rows)
     lengths = data.token_mask.sum(1).cpu().numpy()[rows]
     order = rows[np.argsort(-lengths, kind="stable")]
     for start in range(0, len(order), size):
         part = order[start : start + size]
-        yield part, data.batch(part, device)
+        yield part, data.batch(part, device, multiple=multiple)
 
 
 @torch.no_grad()

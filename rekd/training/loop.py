@@ -68,8 +68,8 @@ class Trainer:
         self.stop, self.at, self.watch, self.tell = stop, at, watch, tell
         self.accelerator = accelerator
         self.model = objective.model
-        self.optimizer = make_optimizer(objective.to(accelerator.device), config)
         engine = engine_of(config, accelerator)
+        self.optimizer = make_optimizer(objective.to(accelerator.device), config, engine)
         # What accelerate wraps round a module, autocast and the meeting of processes, is not for captured steps.
         self.objective = accelerator.prepare(objective) if engine == "eager" else objective
         self.optimizer = accelerator.prepare(self.optimizer)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
+from torch.optim.adamw import adamw
 
 from rekd.config import TrainConfig
 
@@ -18,43 +19,112 @@ MUON_RATE = 3.0
 """Ours: Muon's learning rate as a multiple of AdamW's, after its updates are matched to AdamW's in size.
 
 On digits, a ViT of depth 2 comes to .92 on dev in 600 steps at 3, to .88 at 1, and with AdamW to .91 in 1,150."""
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""Running means of a gradient and of its square, as AdamW names them."""
+TAKEN = ("lr", "weight_decay", "eps", "amsgrad", "maximize", "fused", "capturable")
+"""What AdamW's function takes of a group."""
 _WITHIN_BLOCK = re.compile(r"\.(blocks|layers?)\.\d+\.")
 
 
-def make_optimizer(objective: nn.Module, config: TrainConfig) -> Optimizer:
+def make_optimizer(objective: nn.Module, config: TrainConfig, engine: str = "eager") -> Optimizer:
     """The optimiser that a run asks for; biases, norms and single vectors are not decayed.
 
     A group's learning rate is the run's times its "scale", 1 where it has none.
+
+    Args:
+        engine: of `engine_of`; where steps are captured, parameters will lie in one piece of memory.
     """
     named = {name: p for name, p in objective.named_parameters() if p.requires_grad}
     inner = [name for name in named if config.optimizer == "muon" and _is_inner(name, named[name])]
     rest = [named[name] for name in named if name not in set(inner)]
-    adamw = _adamw(rest, config)
+    outer = _adamw(rest, config, AdamW if engine == "eager" else JoinedAdamW)
     if not inner:
-        return adamw
+        return outer
     # Update sizes as AdamW's, so that one learning rate and one weight decay suit both: Liu et al., 2025 (Moonlight).
     groups = [{"params": [named[name] for name in inner], "scale": MUON_RATE}]
     values = {"lr": config.learning_rate, "weight_decay": config.weight_decay, "adjust_lr_fn": "match_rms_adamw"}
     if (device := rest[0].device).type == "cuda":
         values["lr"] = torch.tensor(config.learning_rate, device=device)
-    return Several([adamw, OwnMuon(groups, **values)])
+    return Several([outer, OwnMuon(groups, **values)])
 
 
 def _is_inner(name: str, parameter: Tensor) -> bool:
     return parameter.ndim == 2 and bool(_WITHIN_BLOCK.search(name))
 
 
-def _adamw(parameters: Sequence[Tensor], config: TrainConfig) -> AdamW:
+def _adamw(parameters: Sequence[Tensor], config: TrainConfig, kind: type[AdamW]) -> AdamW:
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
     device = parameters[0].device
     if device.type != "cuda":
-        return AdamW(groups, lr=config.learning_rate, fused=device.type == "cpu")
+        return kind(groups, lr=config.learning_rate, fused=device.type == "cpu")
     # Learning rate and count of steps lie on the device: a captured step reads what they are when it is replayed.
     rate = torch.tensor(config.learning_rate, device=device)
-    return AdamW([{**group, "lr": rate.clone()} for group in groups], lr=rate, fused=True, capturable=True)
+    return kind([{**group, "lr": rate.clone()} for group in groups], lr=rate, fused=True, capturable=True)
+
+
+class JoinedAdamW(AdamW):
+    """PyTorch's fused AdamW, which takes matrices that lie side by side for one.
+
+    Its kernel gives each 65,536 numbers of a tensor a block of threads, and each few dozen tensors a launch of their
+    own, which leaves a GPU idle between them. The vectors of a network together are less than a block, and stay apart.
+    What is kept of a parameter is what AdamW keeps. Those side by side are taken to have moved at the same steps.
+    """
+
+    @torch.no_grad()
+    def step(self, closure=None) -> None:
+        for group in self.param_groups:
+            if moved := [p for p in group["params"] if p.grad is not None]:
+                self._move(_runs(moved, [p.grad for p in moved]), group)
+
+    def _move(self, runs: list[list[Tensor]], group: Mapping[str, Any]) -> None:
+        kept = [self._kept(run) for run in runs]
+        columns = [runs, [[p.grad for p in run] for run in runs]]
+        columns += [[[state[name] for state in states] for states in kept] for name in MOMENTS]
+        joined = [list(map(_as_one, column)) for column in columns]
+        beta1, beta2 = group["betas"]
+        taken = {name: group[name] for name in TAKEN}
+        adamw(*joined, [], [states[0]["step"] for states in kept], beta1=beta1, beta2=beta2, **taken)
+        if others := [state["step"] for states in kept for state in states[1:]]:
+            torch._foreach_add_(others, 1)
+
+    def _kept(self, run: Sequence[Tensor]) -> list[dict[str, Any]]:
+        """What is kept of parameters side by side, moments that lie so too."""
+        states = [self.state[p] for p in run]
+        for p, state in zip(run, states, strict=True):
+            if not state:
+                state["step"] = torch.zeros((), device=p.device)
+                state |= {name: torch.zeros_like(p) for name in MOMENTS}
+        for name in MOMENTS:
+            held = [state[name] for state in states]
+            if len(_runs(held)) > 1:  # new, or read from a file
+                pieces = torch.cat([each.flatten() for each in held]).split([each.numel() for each in held])
+                for state, piece, each in zip(states, pieces, held, strict=True):
+                    state[name] = piece.view_as(each)
+        return states
+
+
+def _runs(*columns: Sequence[Tensor]) -> list[list[Tensor]]:
+    """The first column in stretches of matrices that begin in memory where the one before ends, in all columns."""
+    runs: list[list[Tensor]] = []
+    for number, each in enumerate(columns[0]):
+        if number and all(_touch(*column[number - 1 : number + 1]) for column in columns):
+            runs[-1].append(each)
+        else:
+            runs.append([each])
+    return runs
+
+
+def _touch(first: Tensor, second: Tensor) -> bool:
+    one = first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
+    return one and min(first.ndim, second.ndim) > 1 and first.data_ptr() + first.nbytes == second.data_ptr()
+
+
+def _as_one(run: Sequence[Tensor]) -> Tensor:
+    """Contiguous tensors side by side as one of one axis."""
+    return run[0].as_strided((sum(each.numel() for each in run),), (1,))
 
 
 class OwnMuon(Muon):

@@ -64,14 +64,18 @@ class Working:
         named = {name: p for name, p in objective.named_parameters() if p.requires_grad}
         sharp = {name: p for name, p in named.items() if any(part in name for part in SHARP)}
         # Sizes that are no multiple of 64 come last: what lies behind them is not aligned, and slow to multiply.
-        order = sorted((name for name in named if name not in sharp), key=lambda name: named[name].numel() % 64 > 0)
+        # Matrices lie side by side, for the optimiser takes them as one.
+        shapes = {name: (p.numel() % 64 > 0, p.ndim < 2) for name, p in named.items() if name not in sharp}
+        order = sorted(shapes, key=shapes.__getitem__)
         self.masters = [named[name] for name in order]
         self.flat = _in_one_piece(self.masters)
         self.low = self.flat.to(torch.bfloat16)
         self.lows = [part.requires_grad_() for part in _parts(self.low, self.masters)]
         self.copies, self.sharp = dict(zip(order, self.lows, strict=True)) | sharp, list(sharp.values())
         self.leaves = list(self.copies.values())
-        self.given: Tensor | None = None
+        self.given = torch.empty(0)
+        if (words := objective.model.words) is not None:
+            self.copies["model.words.rows"] = words.unpacked(torch.bfloat16).rows
         if objective.teacher is not None:
             objective.teach_by(Teacher(_halved(objective.teacher)))
 
@@ -95,15 +99,15 @@ class Working:
 
     @torch.no_grad()
     def hand_over(self) -> None:
-        used = [(master, low) for master, low in zip(self.masters, self.lows, strict=True) if low.grad is not None]
-        masters, lows = zip(*used, strict=True)
-        given = torch.cat([low.grad.flatten() for low in lows]).float()
-        if masters[0].grad is not None:
+        given = torch.empty_like(self.flat)
+        parts = _parts(given, self.masters)
+        torch._foreach_copy_(parts, [torch.zeros_like(low) if low.grad is None else low.grad for low in self.lows])
+        if any(master.grad is not None for master in self.masters):
             self.given += given
             return
         self.given = given
-        for master, part in zip(masters, _parts(given, masters), strict=True):
-            master.grad = part
+        for master, low, part in zip(self.masters, self.lows, parts, strict=True):
+            master.grad = None if low.grad is None else part
 
     @torch.no_grad()
     def clip(self, most: float) -> Tensor:
@@ -139,8 +143,8 @@ class _Rates(nn.Module):
 
 
 def _halved(model: nn.Module) -> nn.Module:
-    """A model with its parameters in bfloat16, its word table shared."""
-    out = copy.deepcopy(model, {} if model.words is None else {id(model.words): model.words})
+    """A model with its parameters and its word table in bfloat16."""
+    out = copy.deepcopy(model, {} if model.words is None else {id(model.words): model.words.unpacked(torch.bfloat16)})
     for name, parameter in out.named_parameters():
         if not any(part in name for part in SHARP):
             parameter.data = parameter.data.to(torch.bfloat16)
@@ -160,6 +164,7 @@ def compile_parts(objective: Objective) -> None:
     torch._dynamo.config.suppress_errors = True
     torch._dynamo.config.recompile_limit = 32  # lengths of batches, by towers, by whether a mask is met
     inductor.triton.autotune_pointwise = False  # no other way was faster, and trying them takes 5 s
+    inductor.fallback_random = True  # dropout draws what it draws without compiling, and takes no longer
     inductor.pattern_matcher = False  # looks for what is not there, over a second in all
     torch._functorch.config.donated_buffer = False  # the pull of each term goes through one graph several times
     for model in filter(None, (objective.model, objective.teacher)):

@@ -56,6 +56,7 @@ def test_batches_are_trimmed_to_their_longest_row_in_steps_of_eight_tokens(split
     assert short.content.shape[1] == 8 and short.unit_mask.shape[1] == 3
     assert data.batch([0, 1]).content.shape[1] == 24
     assert data.batch([3]).content.shape[1] == 40, "never wider than what was read"
+    assert [data.batch([row], multiple=32).content.shape[1] for row in (0, 3)] == [32, 40]
 
 
 def test_a_row_is_the_same_in_any_batch_up_to_padding(split):

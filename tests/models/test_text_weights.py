@@ -79,6 +79,14 @@ def test_word_table_rounds_each_row_within_half_a_step():
     assert not table(torch.tensor([7])).any() and table.rows.dtype == torch.int8 and table.width == 16
 
 
+def test_an_unpacked_table_says_what_the_table_says():
+    table = WordTable.quantise(torch.randn(50, 16))
+    ids = torch.tensor([[3, 3], [49, 0]])
+    for kind in (torch.float32, torch.bfloat16):
+        said = table.unpacked(kind)(ids)
+        assert said.dtype == kind and torch.equal(said, table(ids).to(kind))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_rounding_a_rounded_table_changes_nothing(dtype):
     weight = torch.randn(200, 32).to(dtype)

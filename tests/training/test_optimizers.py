@@ -11,7 +11,7 @@ from torch import nn
 
 from rekd.config import TrainConfig
 from rekd.models import build
-from rekd.training.optimizers import MUON_RATE, OwnMuon, Several, make_optimizer
+from rekd.training.optimizers import MUON_RATE, JoinedAdamW, OwnMuon, Several, make_optimizer
 from rekd.training.task import Objective
 
 
@@ -52,6 +52,39 @@ def test_muon_in_float32_moves_as_pytorchs_own(shape):
             optimizer.step()
     moved = (ours - start).norm()
     assert moved > 0.1 and (ours - theirs).norm() < 0.02 * moved, "apart by bfloat16's rounding alone"
+
+
+def test_matrices_side_by_side_move_as_they_do_apart_and_keep_what_they_keep_apart():
+    def made(kind):
+        torch.manual_seed(0)
+        parameters = [nn.Parameter(torch.randn(shape)) for shape in ((4, 6), (3, 3), (5,), (2, 2))]
+        groups = [{"params": parameters[:2]}, {"params": parameters[2:], "weight_decay": 0.0}]
+        return parameters, kind(groups, lr=0.1, weight_decay=0.1, fused=True)
+
+    def in_one_piece(tensors):
+        flat = torch.cat([each.detach().flatten() for each in tensors]).split([each.numel() for each in tensors])
+        return [piece.view_as(each) for piece, each in zip(flat, tensors, strict=True)]
+
+    (apart, theirs), (joined, ours) = made(torch.optim.AdamW), made(JoinedAdamW)
+    for parameter, piece in zip(joined, in_one_piece(joined), strict=True):
+        parameter.data = piece
+    for step in range(6):
+        gradients = [torch.randn(p.shape) for p in apart]
+        gradients[1] = None if step > 3 else gradients[1]
+        for p, gradient in zip(apart, gradients, strict=True):
+            p.grad = gradient
+        given = in_one_piece([each for each in gradients if each is not None])
+        for p, gradient in zip(joined, gradients, strict=True):
+            p.grad = None if gradient is None else given.pop(0)
+        theirs.step(), ours.step()
+        if step == 2:
+            ours.load_state_dict(deepcopy(ours.state_dict()))
+        assert all(map(torch.equal, joined, apart)), f"step {step}"
+    first, second = (ours.state[p]["exp_avg"] for p in joined[:2])
+    assert first.data_ptr() + first.nbytes == second.data_ptr(), "one call of the kernel for both"
+    for number, kept in theirs.state_dict()["state"].items():
+        mine = ours.state_dict()["state"][number]
+        assert mine.keys() == kept.keys() and all(torch.equal(mine[name], kept[name]) for name in kept), number
 
 
 def test_without_it_there_is_one_optimiser_for_everything():

@@ -14,6 +14,7 @@ from rekd.config import TrainConfig
 from rekd.models.backbone import fixed_shapes
 from rekd.training.capture import BUCKETS, REPAID, engine_of, engine_said, plainly
 from rekd.training.feed import Feed
+from rekd.training.optimizers import make_optimizer
 from rekd.training.step import _seeds, learning_rate
 from rekd.training.working import Working, compile_parts
 
@@ -29,7 +30,9 @@ def agree(mine, theirs, atol, names=TERMS):
 
 
 def on_copies(step):
-    step.way = Working(step.accelerator.unwrap_model(step.objective))
+    """A step made as captured ones are, though called as it is."""
+    objective = step.accelerator.unwrap_model(step.objective)
+    step.way, step.optimizer = Working(objective), make_optimizer(objective, step.config, "graph")
     return step
 
 
