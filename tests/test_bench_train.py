@@ -150,6 +150,31 @@ def test_kernels_are_told_by_kind_and_the_time_that_any_runs_counts_once():
     assert seen.kinds == {"matrix products": 1.0, "attention": 1.0, "compiled": 0.5, "others": 0.125}
 
 
+def test_no_step_is_profiled_before_all_are_timed(monkeypatch):
+    """What is timed after a profile takes longer."""
+    done = []
+    way = Measured(0.004, 0.004, 0.004, 1.0, 2**30)
+
+    def record(what, result):
+        def recorded(make, device, *more):
+            done.append((what, torch.get_float32_matmul_precision()))
+            return result
+
+        monkeypatch.setattr(train, what, recorded)
+
+    record("timed", way), record("profiled", summarise([("nvjet", 0.0, 0.001)], 1))
+    monkeypatch.setattr(train, "flops", lambda case, device: 1e9)
+    monkeypatch.setitem(CASES, "cuda", (TINY, replace(TINY, name="other")))
+    gpu = torch.device("cuda")
+    found = train.with_profiles(list(train.rows(gpu)), gpu, ())
+    assert done == [("timed", "highest"), ("timed", "high")] * 2 + [("profiled", "highest"), ("profiled", "high")] * 2
+    assert [(row.case, row.plain.profile.kernels, row.ours.profile.kernels) for row in found] == [
+        ("tiny", 1, 1),
+        ("other", 1, 1),
+    ]
+    assert train.with_profiles([Row("tiny", 4, way, way, 1e9)], CPU, ())[0].ours.profile is None
+
+
 def test_a_profile_is_a_table_of_its_own():
     way = Measured(0.004, 0.004, 0.004, 1.0, 2**30)
     ours, theirs = [("nvjet", 0.0, 0.001), ("add", 0.001, 0.003)], [("add", 0.001 * n, 0.001 * n) for n in range(1200)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch import nn
 from rekd.bench.cases import CASES, Case, data, model, training
 from rekd.bench.kernels import KINDS, OTHERS
 from rekd.bench.page import machine
-from rekd.bench.timing import COMPILING, Measured, seconds_of, timed
+from rekd.bench.timing import COMPILING, Measured, profiled, seconds_of, timed
 from rekd.data import batch_indices
 from rekd.files import write_json
 from rekd.models.backbone import fixed_shapes
@@ -120,7 +120,9 @@ def rows(device: torch.device, wanted: Sequence[str] = ()) -> Iterator[Row]:
     """Every case of a device, the plain way and ours in this process; `wanted` are parts of names, none takes all."""
     torch.set_float32_matmul_precision("high")
     for case in chosen(device, wanted):
-        plain, ours = _plainly(case, device), timed(partial(our_step, case, device), device, case.compiled)
+        with _without_tf32():
+            plain = timed(partial(plain_step, case, device), device)
+        ours = timed(partial(our_step, case, device), device, case.compiled)
         yield Row(case.name, case.batch, plain, ours, flops(case, device), case.aim)
 
 
@@ -138,11 +140,25 @@ def chosen(device: torch.device, wanted: Sequence[str]) -> list[Case]:
     return found
 
 
-def _plainly(case: Case, device: torch.device) -> Measured:
-    """The plain step without TF32, as PyTorch has it unless told."""
+def with_profiles(found: Sequence[Row], device: torch.device, wanted: Sequence[str]) -> list[Row]:
+    """The rows of `rows` with a profile of each step, which are made once more for it; on a processor as they are."""
+    if device.type != "cuda":
+        return list(found)
+    out = []
+    for case, row in zip(chosen(device, wanted), found, strict=True):
+        with _without_tf32():
+            plain = profiled(partial(plain_step, case, device), device)
+        ours = profiled(partial(our_step, case, device), device, case.compiled)
+        out.append(replace(row, plain=replace(row.plain, profile=plain), ours=replace(row.ours, profile=ours)))
+    return out
+
+
+@contextmanager
+def _without_tf32() -> Iterator[None]:
+    """As PyTorch has it unless told, which is how plain steps are made."""
     torch.set_float32_matmul_precision("highest")
     try:
-        return timed(partial(plain_step, case, device), device)
+        yield
     finally:
         torch.set_float32_matmul_precision("high")
 
@@ -190,7 +206,7 @@ def kernel_lines(found: Sequence[Row]) -> list[str]:
     for row, plain, ours in profiled:
         each = " | ".join(f"{ours.kinds.get(kind, 0) * 1e3:.2f} ms" for kind in kinds)
         kernels = f"{plain.kernels:,.0f} and {ours.kernels:,.0f}"
-        out.append(f"| {row.case} | {kernels} | {ours.busy / row.ours.seconds:.0%} | {each} |")
+        out.append(f"| {row.case} | {kernels} | {min(1, ours.busy / row.ours.seconds):.0%} | {each} |")
     return out
 
 
@@ -203,6 +219,7 @@ def bench_train(_: str | None, out: Path | None, say: Callable[[str], None] = pr
     for row in rows(device, only):
         found.append(row)
         say(line(row, most))
+    found = with_profiles(found, device, only)
     for text in (*kernel_lines(found), *compiler_lines(found)):
         say(text)
     where = machine(device.type == "cuda")
