@@ -110,6 +110,20 @@ def test_what_is_compiled_is_built_twice_first_with_nothing_cached(monkeypatch):
     assert found.first > 0 and found.again > 0 and found.compiling == dict.fromkeys(COMPILING, 0)
 
 
+def test_on_a_processor_the_ways_take_turns(monkeypatch):
+    monkeypatch.setattr(timing, "SECONDS", 0.001)
+    order = []
+    ways = [lambda name=name: lambda number: order.append((name, number)) for name in "ab"]
+    first, second = timing.in_turns(ways, CPU)
+    assert min(first.fastest, second.fastest, first.first, second.first) >= 0 and first.again is None
+    timed = [name for name, number in order if number >= timing.BEGIN + timing.WARM_UP]
+    turns = [name for n, name in enumerate(timed) if not n or timed[n - 1] != name]
+    assert turns == ["a", "b"] * timing.BLOCKS + ["a", "b"], "the last for memory"
+    for name in "ab":
+        numbers = [number for each, number in order if each == name]
+        assert numbers == [*range(len(numbers))], "each step once"
+
+
 def test_what_the_compiler_does_is_counted(monkeypatch):
     def make():
         step = torch.compile(lambda x: x.sin() + 1, backend="aot_eager")
@@ -156,18 +170,15 @@ def test_no_step_is_profiled_before_all_are_timed(monkeypatch):
     way = Measured(0.004, 0.004, 0.004, 1.0, 2**30)
 
     def record(what, result):
-        def recorded(make, device, *more):
-            done.append((what, torch.get_float32_matmul_precision()))
-            return result
-
-        monkeypatch.setattr(train, what, recorded)
+        monkeypatch.setattr(train, what, lambda make, *_: done.append((what, make.func.__name__)) or result)
 
     record("timed", way), record("profiled", summarise([("nvjet", 0.0, 0.001)], 1))
     monkeypatch.setattr(train, "flops", lambda case, device: 1e9)
     monkeypatch.setitem(CASES, "cuda", (TINY, replace(TINY, name="other")))
     gpu = torch.device("cuda")
     found = train.with_profiles(list(train.rows(gpu)), gpu, ())
-    assert done == [("timed", "highest"), ("timed", "high")] * 2 + [("profiled", "highest"), ("profiled", "high")] * 2
+    ways = "plain_step", "our_step"
+    assert done == [(what, way) for what in ("timed", "profiled") for _ in range(2) for way in ways]
     assert [(row.case, row.plain.profile.kernels, row.ours.profile.kernels) for row in found] == [
         ("tiny", 1, 1),
         ("other", 1, 1),

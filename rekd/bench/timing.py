@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -65,11 +66,24 @@ def timed(make: Callable[[], Step], device: torch.device, compiled: bool = False
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         first = _begin(step, device)
-        taken, after = _blocks(step, device)
+        (taken,), (after,) = _blocks([step], device)
         on_gpu = device.type == "cuda"
         memory = torch.cuda.max_memory_allocated(device) if on_gpu else held_by(lambda: step(after))
     first, again = (cold, first) if compiled else (first, None)
-    return Measured(statistics.median(taken), min(taken), max(taken), first, memory, None, again, parts)
+    return Measured(*_middle(taken), first, memory, None, again, parts)
+
+
+def in_turns(makes: Sequence[Callable[[], Step]], device: torch.device) -> list[Measured]:
+    """`timed` of several ways on a processor, a block of each after the other: who else is at work is so for all."""
+    steps = [make() for make in makes]
+    firsts = [_begin(step, device) for step in steps]
+    taken, after = _blocks(steps, device)
+    memory = [held_by(partial(step, number)) for step, number in zip(steps, after, strict=True)]
+    return [Measured(*_middle(each), *more) for each, *more in zip(taken, firsts, memory, strict=True)]
+
+
+def _middle(taken: Sequence[float]) -> tuple[float, float, float]:
+    return statistics.median(taken), min(taken), max(taken)
 
 
 def profiled(make: Callable[[], Step], device: torch.device, compiled: bool = False) -> Profile:
@@ -91,15 +105,21 @@ def _begin(step: Step, device: torch.device) -> float:
     return seconds_of(lambda: [step(number) for number in range(BEGIN)], device)
 
 
-def _blocks(step: Step, device: torch.device) -> tuple[list[float], int]:
-    """Seconds of a step in each block, and the number of the step after the last."""
+def _blocks(steps: Sequence[Step], device: torch.device) -> tuple[list[list[float]], list[int]]:
+    """Seconds of each way's step in each of its blocks, and the number of its step after the last."""
+    counts, taken = [_warm(step, device) for step in steps], [[] for _ in steps]
+    for block in range(BLOCKS):
+        for step, count, times in zip(steps, counts, taken, strict=True):
+            numbers = range(BEGIN + WARM_UP + block * count, BEGIN + WARM_UP + (block + 1) * count)
+            times.append(seconds_of(lambda step=step, numbers=numbers: list(map(step, numbers)), device) / count)
+    return taken, [BEGIN + WARM_UP + BLOCKS * count for count in counts]
+
+
+def _warm(step: Step, device: torch.device) -> int:
+    """Make the steps before any is timed; how many of them a block holds."""
     for number in range(BEGIN, BEGIN + WARM_UP):
         each = seconds_of(lambda number=number: step(number), device)
-    taken, count = [], max(1, min(500, round(SECONDS / max(each, 1e-4))))
-    for block in range(BLOCKS):
-        start = BEGIN + WARM_UP + block * count
-        taken.append(seconds_of(lambda start=start: [step(n) for n in range(start, start + count)], device) / count)
-    return taken, BEGIN + WARM_UP + BLOCKS * count
+    return max(1, min(500, round(SECONDS / max(each, 1e-4))))
 
 
 @contextmanager

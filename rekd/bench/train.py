@@ -16,7 +16,7 @@ from torch import nn
 from rekd.bench.cases import CASES, Case, data, model, training
 from rekd.bench.kernels import KINDS, OTHERS
 from rekd.bench.page import machine
-from rekd.bench.timing import COMPILING, Measured, profiled, seconds_of, timed
+from rekd.bench.timing import COMPILING, Measured, in_turns, profiled, seconds_of, timed
 from rekd.data import batch_indices
 from rekd.files import write_json
 from rekd.models.backbone import fixed_shapes
@@ -45,6 +45,7 @@ def plain_step(case: Case, device: torch.device) -> Callable[[int], Any]:
     objective.train()
     optimizer = torch.optim.AdamW(objective.parameters(), lr=config.learning_rate)
 
+    @_without_tf32()
     def step(number: int) -> dict[str, float]:
         rows = batch_indices(feed.size, config.batch_size, number, config.seed)
         terms = objective(feed.batch(rows, number, config.seed), number, None, 0.0)
@@ -120,9 +121,11 @@ def rows(device: torch.device, wanted: Sequence[str] = ()) -> Iterator[Row]:
     """Every case of a device, the plain way and ours in this process; `wanted` are parts of names, none takes all."""
     torch.set_float32_matmul_precision("high")
     for case in chosen(device, wanted):
-        with _without_tf32():
-            plain = timed(partial(plain_step, case, device), device)
-        ours = timed(partial(our_step, case, device), device, case.compiled)
+        makes = [partial(way, case, device) for way in (plain_step, our_step)]
+        if device.type == "cpu":
+            plain, ours = in_turns(makes, device)
+        else:
+            plain, ours = timed(makes[0], device), timed(makes[1], device, case.compiled)
         yield Row(case.name, case.batch, plain, ours, flops(case, device), case.aim)
 
 
@@ -146,8 +149,7 @@ def with_profiles(found: Sequence[Row], device: torch.device, wanted: Sequence[s
         return list(found)
     out = []
     for case, row in zip(chosen(device, wanted), found, strict=True):
-        with _without_tf32():
-            plain = profiled(partial(plain_step, case, device), device)
+        plain = profiled(partial(plain_step, case, device), device)
         ours = profiled(partial(our_step, case, device), device, case.compiled)
         out.append(replace(row, plain=replace(row.plain, profile=plain), ours=replace(row.ours, profile=ours)))
     return out
@@ -155,12 +157,13 @@ def with_profiles(found: Sequence[Row], device: torch.device, wanted: Sequence[s
 
 @contextmanager
 def _without_tf32() -> Iterator[None]:
-    """As PyTorch has it unless told, which is how plain steps are made."""
+    """As PyTorch has it unless told."""
+    before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision("high")
+        torch.set_float32_matmul_precision(before)
 
 
 HEAD = (
