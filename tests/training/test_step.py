@@ -15,6 +15,7 @@ from rekd.models.backbone import fixed_shapes
 from rekd.training.capture import BUCKETS, REPAID, engine_of, engine_said, plainly
 from rekd.training.feed import Feed
 from rekd.training.optimizers import make_optimizer
+from rekd.training.state import flatten_optimizer, restore_optimizer
 from rekd.training.step import _seeds, learning_rate
 from rekd.training.working import Working, compile_parts
 
@@ -195,6 +196,20 @@ def test_working_copies_clip_as_the_parameters_themselves_are_clipped():
         same(one, p.grad, atol=1e-8, rtol=1e-4)
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_working_copies_go_on_from_a_state_to_the_numbers_of_an_unbroken_run(optimizer):
+    whole, first, again = (on_copies(made("text", optimizer=optimizer, dropout=0.0, **REKD)) for _ in range(3))
+    wanted = told(whole, 8)[4:]
+    told(first, 4)
+    again.objective.load_state_dict(first.objective.state_dict())
+    restore_optimizer(again.optimizer, *flatten_optimizer(first.optimizer))
+    again.dual.copy_(first.dual)
+    for number, theirs in zip(range(4, 8), wanted, strict=True):
+        again(number)
+        agree([again.means()], [theirs], 1e-6)
+    assert torch.equal(weights(again), weights(whole))
+
+
 def test_what_no_term_reaches_is_left_alone_by_working_copies_too():
     """Its gradient is none and not zero, by which weight decay would shrink it."""
     step = on_copies(made("image", dropout=0.0, weight_decay=0.5))
@@ -207,8 +222,6 @@ def test_what_no_term_reaches_is_left_alone_by_working_copies_too():
 
 
 def test_a_state_says_nothing_of_the_device_it_was_made_on():
-    from rekd.training.state import flatten_optimizer, restore_optimizer
-
     step, again = made("image", optimizer="muon"), made("image", optimizer="muon")
     told(step, 3)
     for group in step.optimizer.param_groups:  # as it is on a GPU
