@@ -19,8 +19,8 @@ _ODD = (-7046029254386353131, -4658895280553007687, -7723592293110705685)
 
 def _mix(key: Tensor, number: Tensor) -> Tensor:
     """splitmix64 on int64: its finaliser at the state key + number * _ODD[0]."""
-    if key.is_cuda:
-        return _in_one_kernel()(key, number)
+    if key.is_cuda and (mix := _in_one_kernel()):
+        return mix(key, number)
     state = key + number * _ODD[0]
     # Products wrap as they should; right shifts must be made logical.
     state = (state ^ ((state >> 30) & ((1 << 34) - 1))) * _ODD[1]
@@ -29,9 +29,9 @@ def _mix(key: Tensor, number: Tensor) -> Tensor:
 
 
 @cache
-def _in_one_kernel() -> Callable[[Tensor, Tensor], Tensor]:
-    """`_mix` on a GPU, where its dozen operations take a dozen times as long as one."""
-    return torch.cuda.jiterator._create_jit_fn("""
+def _in_one_kernel() -> Callable[[Tensor, Tensor], Tensor] | None:
+    """`_mix` on a GPU, where its dozen operations take a dozen times as long as one; None where it can't be built."""
+    mix = torch.cuda.jiterator._create_jit_fn("""
         template <typename T> T mix(T key, T number) {
             unsigned long long state = key + number * 0x9E3779B97F4A7C15ULL;
             state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9ULL;
@@ -39,6 +39,11 @@ def _in_one_kernel() -> Callable[[Tensor, Tensor], Tensor]:
             return state ^ (state >> 31);
         }
     """)
+    try:
+        mix(*torch.zeros(2, dtype=torch.int64, device="cuda"))
+    except RuntimeError:  # NVIDIA's run-time compiler is not here, or does not know this GPU
+        return None
+    return mix
 
 
 def _mixed(state: int) -> int:

@@ -58,6 +58,19 @@ def test_step_may_be_a_tensor_of_one_step_an_example():
     same(masks.uniform(1, steps, ids, 8), each, atol=0.0)
 
 
+def test_where_its_kernel_cannot_be_built_noise_is_mixed_by_plain_operations(monkeypatch):
+    def refuses(*_):
+        raise RuntimeError("nvrtc: error: invalid value for --gpu-architecture")
+
+    monkeypatch.setattr(torch.cuda.jiterator, "_create_jit_fn", lambda code: refuses)
+    monkeypatch.setattr(torch, "zeros", lambda *shape, **_: [0, 0])
+    masks._in_one_kernel.cache_clear()
+    try:
+        assert masks._in_one_kernel() is None
+    finally:
+        masks._in_one_kernel.cache_clear()
+
+
 def test_noise_stays_finite_where_the_uniform_draw_is_0_or_1(monkeypatch):
     monkeypatch.setattr(masks, "uniform", lambda *_: torch.tensor([[0.0, 1.0, 0.5]], dtype=torch.float64))
     low, high, middle = masks.logistic_noise(0, 0, torch.tensor([0]), 3)[0].tolist()

@@ -200,13 +200,13 @@ def compiler_lines(found: Sequence[Row]) -> list[str]:
 
 def kernel_lines(found: Sequence[Row]) -> list[str]:
     """Where the time of our steps goes on a GPU, as Markdown; [] where no step was profiled."""
-    profiled = [(row, row.plain.profile, row.ours.profile) for row in found if row.ours.profile]
-    if not profiled:
+    known = [(row, row.plain.profile, row.ours.profile) for row in found if row.ours.profile]
+    if not known:
         return []
     kinds = [*KINDS, OTHERS]
     head = "| step | kernels, plain and ours | some kernel runs, of the step |"
     out = ["", f"{head} {' | '.join(kinds)} |", "| --- " * (3 + len(kinds)) + "|"]
-    for row, plain, ours in profiled:
+    for row, plain, ours in known:
         each = " | ".join(f"{ours.kinds.get(kind, 0) * 1e3:.2f} ms" for kind in kinds)
         kernels = f"{plain.kernels:,.0f} and {ours.kernels:,.0f}"
         out.append(f"| {row.case} | {kernels} | {min(1, ours.busy / row.ours.seconds):.0%} | {each} |")
