@@ -42,7 +42,8 @@ def batches(
     Args:
         size: examples in a batch; 0 takes what suits the device.
     """
-    size, multiple = size or at_once(data, device), LENGTHS if torch.device(device).type == "cuda" else MULTIPLE
+    size = size or at_once(data, device)
+    multiple = LENGTHS if torch.device(device).type == "cuda" else MULTIPLE
     rows = np.arange(len(data)) if rows is None else np.asarray(rows)
     lengths = data.token_mask.sum(1).cpu().numpy()[rows]
     order = rows[np.argsort(-lengths, kind="stable")]
