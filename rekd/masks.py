@@ -177,7 +177,7 @@ def calibrate(selection_logits: Tensor, unit_mask: Tensor, rate: float) -> float
     """
     shares = (1.0 / unit_mask.sum(1, keepdim=True)).expand_as(selection_logits)[unit_mask].double() / len(unit_mask)
     values = selection_logits[unit_mask]
-    order = torch.from_numpy(np.argsort(-values.numpy()))  # a third of the time of PyTorch's sort
+    order = torch.from_numpy(np.argsort(-values.cpu().numpy()))  # a third of the time of PyTorch's sort
     values = values[order].double()
     inside = int((shares[order].cumsum(0) <= rate + 1e-12).sum())
     if inside == 0:

@@ -130,15 +130,13 @@ def spread_to_tokens(mask: Tensor, batch: Batch) -> Tensor:
 
 
 def sum_by_unit(token_values: Tensor, batch: Batch) -> Tensor:
-    """Values of tokens (B, T), summed over each unit's: (B, N); those of special tokens and padding are left out."""
-    owned = batch.token_units >= 0
-    sums = token_values.new_zeros(batch.unit_mask.shape)
-    return sums.scatter_add(1, batch.token_units.clamp(min=0), token_values * owned)
+    """Values of tokens (..., B, T), summed over each unit's: (..., B, N); special tokens and padding are left out."""
+    owned, owner = batch.token_units >= 0, batch.token_units.clamp(min=0)
+    sums = token_values.new_zeros(*token_values.shape[:-2], *batch.unit_mask.shape)
+    return sums.scatter_add(-1, owner.expand_as(token_values), token_values * owned)
 
 
 def mean_by_unit(token_values: Tensor, batch: Batch) -> Tensor:
     """Values of tokens (B, T), the mean over each unit's: (B, N), 0 for a unit without any."""
-    owned, owner = batch.token_units >= 0, batch.token_units.clamp(min=0)
-    both = torch.stack([token_values * owned, owned.to(token_values.dtype)])
-    sums, counts = both.new_zeros(2, *batch.unit_mask.shape).scatter_add(2, owner.expand_as(both), both)
+    sums, counts = sum_by_unit(torch.stack([token_values, torch.ones_like(token_values)]), batch)
     return sums / counts.clamp(min=1)
