@@ -36,6 +36,7 @@ def test_replayed_steps_are_the_steps_made_as_they_are(modality, values):
 @gpu
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # of the compiler's own parts
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # likewise
+@pytest.mark.filterwarnings("ignore:.*Function'> should not be instantiated:DeprecationWarning")  # likewise
 @pytest.mark.parametrize("engine", ["graph", "compile"])
 @pytest.mark.parametrize("modality", ["text", "image"])
 def test_fifty_steps_of_a_graph_lose_what_eager_ones_lose(modality, engine):
