@@ -27,7 +27,7 @@ def batch_rate_loss(rates: Tensor, mean_rate: Tensor, target: float, weight: flo
         (B,) terms whose mean has that value and that gradient.
     """
     error = mean_rate.detach() - target
-    value = weight * error**2 + dual * error
+    value = (weight * error + dual) * error
     slope = 2 * weight * error + dual
     return value + slope * (rates - rates.detach())
 
@@ -47,7 +47,7 @@ def rationale_distillation(teacher: Tensor, student: Tensor, unit_mask: Tensor) 
     """Sum over units of KL(S_teacher || S_student) of two Bernoulli relaxations.
 
     Args:
-        teacher, student: (B, N) perturbed logits (l + noise) / tau, so that S = sigmoid of them.
+        teacher, student: (B, N) gates (l + noise) / tau, so that S = sigmoid of them.
 
     Returns:
         (B,) nats; exactly 0 where both are equal, padding ignored.
@@ -80,9 +80,6 @@ def total_loss(terms: dict[str, Tensor], alpha: float, lambda_r: float | Tensor,
     own = terms["task"] + terms.get("rate", 0.0)
     if not terms.keys() & {"rationale", "prediction"}:
         return own
-    distilled = torch.zeros_like(terms["task"])
-    if parts in ("both", "rationale"):
-        distilled = distilled + lambda_r * terms.get("rationale", 0.0)
-    if parts in ("both", "prediction"):
-        distilled = distilled + terms.get("prediction", 0.0)
-    return alpha * own + (1 - alpha) * distilled
+    rationale = lambda_r * terms.get("rationale", 0.0) if parts != "prediction" else 0.0
+    prediction = terms.get("prediction", 0.0) if parts != "rationale" else 0.0
+    return alpha * own + (1 - alpha) * (rationale + prediction)

@@ -19,7 +19,7 @@ _ODD = (-7046029254386353131, -4658895280553007687, -7723592293110705685)
 
 def _mix(key: Tensor, number: Tensor) -> Tensor:
     """splitmix64 on int64: its finaliser at the state key + number * _ODD[0]."""
-    if key.is_cuda and (mix := _in_one_kernel()):
+    if key.is_cuda and (mix := _in_one_kernel("state")):
         return mix(key, number)
     state = key + number * _ODD[0]
     # Products wrap as they should; right shifts must be made logical.
@@ -28,16 +28,29 @@ def _mix(key: Tensor, number: Tensor) -> Tensor:
     return state ^ ((state >> 31) & ((1 << 33) - 1))
 
 
+def _fraction(key: Tensor, number: Tensor) -> Tensor:
+    """`_mix` as numbers in [0, 1), of its upper 53 bits: float64, or float32 on Apple's GPU, which has no float64."""
+    if key.is_cuda and (fraction := _in_one_kernel("__double_as_longlong((state >> 11) / 9007199254740992.0)")):
+        return fraction(key, number).view(torch.float64)
+    wide = torch.float32 if key.device.type == "mps" else torch.float64
+    return ((_mix(key, number) >> 11) & ((1 << 53) - 1)).to(wide) * 2.0**-53
+
+
 @cache
-def _in_one_kernel() -> Callable[[Tensor, Tensor], Tensor] | None:
-    """`_mix` on a GPU, where its dozen operations take a dozen times as long as one; None where it can't be built."""
-    mix = torch.cuda.jiterator._create_jit_fn("""
-        template <typename T> T mix(T key, T number) {
+def _in_one_kernel(given: str) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """`_mix` on a GPU, where its dozen operations take a dozen times as long as one; None where it can't be built.
+
+    Args:
+        given: what is returned, in C++, of the mixed `state`.
+    """
+    mix = torch.cuda.jiterator._create_jit_fn(f"""
+        template <typename T> T mix(T key, T number) {{
             unsigned long long state = key + number * 0x9E3779B97F4A7C15ULL;
             state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9ULL;
             state = (state ^ (state >> 27)) * 0x94D049BB133111EBULL;
-            return state ^ (state >> 31);
-        }
+            state = state ^ (state >> 31);
+            return {given};
+        }}
     """)
     try:
         mix(*torch.zeros(2, dtype=torch.int64, device="cuda"))
@@ -72,9 +85,7 @@ def uniform(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
     step = torch.as_tensor(step, dtype=torch.int64, device=ids.device)
     first = torch.full_like(step, _mixed(seed * _ODD[0] % 2**64))
     key = _mix(_mix(first, step), ids)
-    bits = _mix(key[:, None], _numbers(n_units, ids.device))
-    wide = torch.float32 if ids.device.type == "mps" else torch.float64
-    return ((bits >> 11) & ((1 << 53) - 1)).to(wide) * 2.0**-53
+    return _fraction(key[:, None], _numbers(n_units, ids.device))
 
 
 def logistic_noise(seed: int, step: int | Tensor, ids: Tensor, n_units: int) -> Tensor:
@@ -87,16 +98,24 @@ def temperature(step: int | Tensor, last: int, start: float = 5.0, end: float = 
     return start * (end / start) ** (step / max(1, last))
 
 
+def perturb(selection_logits: Tensor, noise: Tensor, tau: float | Tensor) -> Tensor:
+    """The gate (l + noise) / tau in float32, whose sigmoid is the relaxed choice: (B, N)."""
+    return (selection_logits + noise.float()) / tau
+
+
 def relax(selection_logits: Tensor, noise: Tensor, tau: float | Tensor) -> Tensor:
     """s = sigmoid((l + noise) / tau) in float32: (B, N)."""
-    return torch.sigmoid((selection_logits.float() + noise) / tau)
+    return torch.sigmoid(perturb(selection_logits, noise, tau))
 
 
-def straight_through(selection_logits: Tensor, noise: Tensor, tau: float | Tensor, unit_mask: Tensor) -> Tensor:
-    """The training mask: forward 1[s > .5], backward ds; padding units are 0 and get no gradient. (B, N) float32."""
-    perturbed = selection_logits.float() + noise
-    soft = torch.sigmoid(perturbed / tau)
-    return ((perturbed > 0).float() + (soft - soft.detach())) * unit_mask
+def straight_through(gates: Tensor, unit_mask: Tensor) -> Tensor:
+    """The training mask: forward 1[s > .5], backward ds; padding units are 0 and get no gradient. (B, N) float32.
+
+    Args:
+        gates: of `perturb`, so that s = sigmoid of them.
+    """
+    soft = torch.sigmoid(gates)
+    return ((gates > 0) + (soft - soft.detach())) * unit_mask
 
 
 def budget(n_units: int, rate: float) -> int:

@@ -66,9 +66,17 @@ def test_where_its_kernel_cannot_be_built_noise_is_mixed_by_plain_operations(mon
     monkeypatch.setattr(torch, "zeros", lambda *shape, **_: [0, 0])
     masks._in_one_kernel.cache_clear()
     try:
-        assert masks._in_one_kernel() is None
+        assert masks._in_one_kernel("state") is None
     finally:
         masks._in_one_kernel.cache_clear()
+
+
+@pytest.mark.gpu
+def test_the_numbers_are_the_same_on_the_gpu_where_one_kernel_mixes_them():
+    ids = torch.tensor([3, -7, 2**40])
+    there = masks.uniform(2026, torch.tensor(5, device="cuda"), ids.cuda(), 200)
+    same(there.cpu(), masks.uniform(2026, 5, ids, 200), atol=0.0)
+    assert masks._in_one_kernel("state") is not None and masks._in_one_kernel.cache_info().currsize == 2
 
 
 def test_noise_stays_finite_where_the_uniform_draw_is_0_or_1(monkeypatch):
@@ -91,7 +99,7 @@ def test_logistic_noise_has_the_logistic_distribution():
 def test_a_unit_is_drawn_with_probability_sigmoid_of_its_logit_at_any_temperature(tau):
     logits = torch.tensor([-3.0, math.log(0.15 / 0.85), 0.0, 2.0]).expand(40_000, 4)
     noise = masks.logistic_noise(0, 0, torch.arange(40_000), 4)
-    drawn = masks.straight_through(logits, noise, tau, everything(40_000, 4))
+    drawn = masks.straight_through(masks.perturb(logits, noise, tau), everything(40_000, 4))
     same(drawn.mean(0), logits[0].sigmoid(), atol=0.009)
 
 
@@ -116,7 +124,7 @@ def test_straight_through_is_hard_forward_and_soft_backward():
     logits, noise, unit_mask = torch.randn(3, 50), torch.randn(3, 50), torch.rand(3, 50) > 0.2
     for tau in (5.0, 1.0, 0.1):
         hard, soft = logits.clone().requires_grad_(), logits.clone().requires_grad_()
-        out, weight = masks.straight_through(hard, noise, tau, unit_mask), torch.randn(3, 50)
+        out, weight = masks.straight_through(masks.perturb(hard, noise, tau), unit_mask), torch.randn(3, 50)
         assert set(out.unique().tolist()) == {0.0, 1.0}
         same(out, ((logits + noise) / tau).sigmoid().gt(0.5) & unit_mask, atol=0.0, what="forward")
         (out * weight).sum().backward()
@@ -128,7 +136,8 @@ def test_straight_through_is_hard_forward_and_soft_backward():
 def test_training_mask_is_float32_and_exact_under_autocast():
     logits = torch.tensor([[1.0, -1.0, 0.0]])
     with torch.autocast("cpu", torch.bfloat16):
-        out = masks.straight_through(logits.bfloat16(), torch.tensor([[-0.9999, 1.0001, 0.0]]), 0.1, everything(1, 3))
+        gates = masks.perturb(logits.bfloat16(), torch.tensor([[-0.9999, 1.0001, 0.0]]), 0.1)
+        out = masks.straight_through(gates, everything(1, 3))
     assert out.dtype == torch.float32 and out.tolist() == [[1.0, 1.0, 0.0]]
 
 

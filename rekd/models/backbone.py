@@ -165,19 +165,37 @@ def pick(tokens: Tensor, order: Tensor) -> Tensor:
 
 
 def masked_mean(tokens: Tensor, visible: Tensor) -> Tensor:
-    """Mean of visible tokens: (B, T, D), (B, T) -> (B, D); the gradient for an invisible token is the same secant.
+    """Mean of visible tokens: (B, T, D), (B, T) -> (B, D); the gradient for an invisible token is the same secant."""
+    if visible.requires_grad and torch.is_grad_enabled():
+        return _SecantMean.apply(tokens, visible)
+    seen = visible > 0.5
+    return _mean(torch.where(seen[..., None], tokens, 0.0), seen)[0]  # 0 times no number is none
 
-    As products, of which a GPU reads the tokens once; `change` is 0, and has a gradient alone.
+
+def _mean(tokens: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean of the tokens (B, T, D) that are seen (B, T): (B, D), with 1 where they are and how many: (B, T), (B, 1).
+
+    As a product, for which a GPU reads the tokens once.
     """
-    seen = (visible > 0.5).float()
-    count = seen.sum(1, keepdim=True).clamp(min=1)
-    if not (visible.requires_grad and torch.is_grad_enabled()):
-        return _weighed(torch.where(seen[..., None] > 0.5, tokens, 0.0), seen, count)  # 0 times no number is none
-    change = (visible - visible.detach()).float() / (count + 1 - seen)
-    mean = _weighed(tokens, seen + change * count, count)
-    return mean - change.sum(1, keepdim=True).to(mean.dtype) * mean.detach()
+    ones, count = seen.to(tokens.dtype), seen.sum(1, keepdim=True, dtype=torch.float32).clamp(min=1)
+    return ((ones[:, None] @ tokens)[:, 0] / count).to(tokens.dtype), ones, count
 
 
-def _weighed(tokens: Tensor, weight: Tensor, count: Tensor) -> Tensor:
-    """Sum of tokens (B, T, D) by weight (B, T), over count (B, 1): (B, D)."""
-    return ((weight.to(tokens.dtype)[:, None] @ tokens)[:, 0] / count).to(tokens.dtype)
+class _SecantMean(torch.autograd.Function):
+    """`masked_mean` with gradients: (v_j - mean) / count for a visible token, / (count + 1) for one that would return.
+
+    By hand, for which a GPU starts half the kernels.
+    """
+
+    @staticmethod
+    def forward(ctx, tokens, visible):
+        mean, ones, count = _mean(tokens, visible > 0.5)
+        ctx.save_for_backward(tokens, mean, ones, count)
+        return mean
+
+    @staticmethod
+    def backward(ctx, gradient):
+        tokens, mean, ones, count = ctx.saved_tensors
+        change = (tokens @ gradient[..., None] - mean[:, None] @ gradient[..., None])[..., 0]
+        share = (gradient / count).to(tokens.dtype)
+        return ones[..., None] * share[:, None], change / (count + 1 - ones)

@@ -124,7 +124,7 @@ class Step:
         self.optimizer.step()
         self._forget_gradients()
         if rate is not None and self.config.rate_form == "auto":
-            self.dual += self.config.dual_step * (rate.detach() - self.config.rate)
+            self.dual.add_(rate.detach() - self.config.rate, alpha=self.config.dual_step)
 
     def _forget_gradients(self) -> None:
         """Those of several micro-batches meet in one place, which graphs must find again."""

@@ -119,7 +119,7 @@ class Objective(nn.Module):
             return logits, own_view(self.teacher, batch, logits) if own else None
 
     def _taught(self, pair: Pair, asked, chosen: Chosen) -> dict[str, Any]:
-        """What a student's loss needs of its teacher: its label logits, and both sides' gates before the temperature.
+        """What a student's loss needs of its teacher: its label logits, and both sides' gates.
 
         Args:
             asked: of `_ask`.
@@ -134,7 +134,7 @@ class Objective(nn.Module):
                 teacher_labels = self.teacher.predict(
                     pair.teacher or batch, pair.to_teacher(drawn.bool() & batch.unit_mask)
                 )
-        gates = ((teacher_logits, other), (chosen.logits, chosen.noise), found)
+        gates = masks.perturb(teacher_logits, other, chosen.tau), chosen.gates, found
         return {"teacher_labels": teacher_labels, "gates": gates}
 
 

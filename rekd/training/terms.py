@@ -18,13 +18,12 @@ from rekd.types import Batch
 class Chosen:
     """What a student's generator chose at a step, and with what.
 
-    tau: the temperature. logits, noise, mask: (B, N). other: (B, N), the teacher's noise. rates: (B,), r_i. spread:
-    (B, T), the mask on tokens.
+    tau: the temperature. gates, mask: (B, N). other: (B, N), the teacher's noise. rates: (B,), r_i. spread: (B, T), the
+    mask on tokens.
     """
 
     tau: float | Tensor
-    logits: Tensor
-    noise: Tensor
+    gates: Tensor
     other: Tensor
     mask: Tensor
     rates: Tensor
@@ -39,10 +38,11 @@ def choose(
     Args:
         noises: the student's noise (B, N), and the teacher's where it is another.
     """
-    tau, logits = temperature(config, step), mean_by_unit(token_logits, batch)
-    mask = masks.straight_through(logits, noises[0], tau, batch.unit_mask)
+    tau = temperature(config, step)
+    gates = masks.perturb(mean_by_unit(token_logits, batch), noises[0], tau)
+    mask = masks.straight_through(gates, batch.unit_mask)
     rates, spread = losses.selected_rate(mask, batch.unit_mask), spread_to_tokens(mask, batch)
-    return Chosen(tau, logits, noises[0], noises[-1], mask, rates, spread)
+    return Chosen(tau, gates, noises[-1], mask, rates, spread)
 
 
 def temperature(config: TrainConfig, step: int | Tensor) -> float | Tensor:
@@ -66,23 +66,20 @@ def loss_terms(
     """The terms that `Objective` gives, from what its models said.
 
     Args:
-        rates: (B,) share of the units selected. gates: teacher's and student's selection logits, each with its noise,
-            (B, N), and where both exist (B, N) bool. teacher_labels: (B, K). Others: see `Objective`.
+        rates: (B,) share of the units selected. gates: the teacher's and the student's, (B, N), and where both exist
+            (B, N) bool. teacher_labels: (B, K). Others: see `Objective`.
     """
-    terms = {"task": losses.task_loss(label_logits, labels).mean()}
+    each = {"task": losses.task_loss(label_logits, labels)}
     if rates is not None:
-        terms["rate"] = _rate_loss(config, fixed_length, rates, mean_rate, dual)
-        terms["r"] = rates.detach().mean()
+        each |= {"rate": _rate_loss(config, fixed_length, rates, mean_rate, dual), "r": rates.detach()}
     if gates is not None:
-        (theirs, other), (mine, noise), found = gates
-        pair = (theirs + other) / tau, (mine.float() + noise) / tau
-        terms["rationale"] = losses.rationale_distillation(*pair, found).mean()
+        each["rationale"] = losses.rationale_distillation(*gates)
     if teacher_labels is not None:
-        terms["prediction"] = losses.prediction_distillation(teacher_labels, label_logits, tau).mean()
+        each["prediction"] = losses.prediction_distillation(teacher_labels, label_logits, tau)
+    each["accuracy"] = (label_logits.argmax(1) == labels).float()
+    terms = dict(zip(each, torch.stack(list(each.values())).mean(1).unbind(), strict=True))
     lambda_r = config.lambda_r * (losses.tempering(tau) if config.temper_rationale else 1)
-    terms["total"] = losses.total_loss(terms, config.alpha, lambda_r, config.parts)
-    terms["accuracy"] = (label_logits.argmax(1) == labels).float().mean()
-    return terms
+    return terms | {"total": losses.total_loss(terms, config.alpha, lambda_r, config.parts)}
 
 
 def _rate_loss(config: TrainConfig, fixed_length: int, rates: Tensor, mean_rate: Tensor | None, dual) -> Tensor:
@@ -94,4 +91,4 @@ def _rate_loss(config: TrainConfig, fixed_length: int, rates: Tensor, mean_rate:
         penalty = losses.batch_rate_loss(rates, whole, config.rate, config.rate_weight, dual)
     else:
         penalty = torch.zeros_like(rates)
-    return (penalty + config.example_rate_weight * losses.example_rate_loss(rates, config.rate)).mean()
+    return penalty + config.example_rate_weight * losses.example_rate_loss(rates, config.rate)

@@ -113,7 +113,7 @@ class Working:
     def clip(self, most: float) -> Tensor:
         gradients = [self.given, *(p.grad for p in self.sharp if p.grad is not None)]
         norm = nn.utils.get_total_norm(gradients)
-        torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
+        torch._foreach_div_(gradients, (norm / most).clamp(min=1.0))
         return norm
 
 

@@ -135,7 +135,7 @@ def test_a_training_step_reaches_generator_predictor_and_nothing_that_is_frozen(
     batch = text_batch() if modality == "text" else image_batch(config)
     logits = model.select(batch)
     noise = masks.logistic_noise(0, 0, batch.ids, logits.shape[1])
-    mask = masks.straight_through(logits, noise, 1.0, batch.unit_mask)
+    mask = masks.straight_through(masks.perturb(logits, noise, 1.0), batch.unit_mask)
     torch.nn.functional.cross_entropy(model.predict(batch, mask), torch.tensor([0, 1])).backward()
     grads = {name: value.grad for name, value in model.named_parameters()}
     moved = {name for name, grad in grads.items() if grad is not None and grad.any()}
