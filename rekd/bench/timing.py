@@ -89,8 +89,8 @@ def _middle(taken: Sequence[float]) -> tuple[float, float, float]:
 def profiled(make: Callable[[], Step], device: torch.device, compiled: bool = False) -> Profile:
     """Build a step by `make` and look at what a GPU does in it, after all that is to be timed in this process.
 
-    PyTorch's profiler stays attached when it is done (pytorch/pytorch issue 144455): replayed steps then take a tenth
-    longer and those made as they are a third.
+    PyTorch's profiler stays attached when it is done (pytorch/pytorch issue 144455): steps made as they are then take
+    up to half as long again, and replayed ones 2 % longer.
     """
     with _nothing_cached() if compiled else nullcontext():
         _forget(device)

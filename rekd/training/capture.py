@@ -21,9 +21,9 @@ LOG = logging.getLogger(__name__)
 WARM_UP = 2
 """Calls of a function as it is before it is captured: they load its kernels and make the optimiser's state."""
 REPAID = 7_000
-"""Steps from which on compiling is repaid in every case that was measured. On an H200 it takes 8 to 12 s more before
-the first step where nothing is cached and makes a step 1.5 to 3.2 ms shorter: it is repaid after 4,100 steps of RE of a
-ViT-Tiny, 2,400 of REKD, 6,500 of REKD of a BERT-Mini with its teacher kept, and 5,000 of a small ViT at 32 pixels."""
+"""Steps from which on compiling is repaid in every case that was measured. On an H200 it takes 7 to 10 s more before
+the first step where nothing is cached and makes a step 1.6 to 3.2 ms shorter: it is repaid after 3,100 steps of RE of a
+ViT-Tiny, 2,100 of REKD, 6,000 of REKD of a BERT-Mini with its teacher kept, and 4,300 of a small ViT at 32 pixels."""
 BUCKETS = 4
 """Different lengths of a batch of texts at most, for student and for teacher, since each needs a graph of its own."""
 
